@@ -1,0 +1,29 @@
+// Package castellan is an embeddable authorization library: sub-accounts for the
+// organisations that are your customers, with roles, projects, and one question in
+// every handler: Can(subject, action, resource).
+//
+// This package holds the two files at the root of the module, model.conf and
+// policy.csv, and nothing else. The work is done by its neighbours:
+//
+//   - policy decides. It compiles a CSV of rules, through Casbin, into a table.
+//   - iam knows organisations, accounts, bindings and grants, and who may change them.
+//   - iam/emqx, iam/lanit and iam/devicehub are three ready systems.
+//   - iam/iamhttp guards net/http handlers.
+//   - store keeps everything in your own database, through GORM.
+//
+// Start with the README, then with package iam.
+package castellan
+
+import _ "embed"
+
+//go:embed model.conf
+var model string
+
+//go:embed policy.csv
+var policyCSV string
+
+// Model returns the Casbin model: the text of model.conf.
+func Model() string { return model }
+
+// PolicyCSV returns the EMQX Platform policy: the text of policy.csv.
+func PolicyCSV() string { return policyCSV }

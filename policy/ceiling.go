@@ -1,0 +1,145 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Missing returns what the grant would give to another that the holder itself lacks there: the
+// counter-example to "nobody gives what they do not have". A role counts with all of its rules,
+// also those that hold in projects only: a binding may bring them to life at any time.
+func (h *Holder) Missing(g Grant) []Permission {
+	if h == nil || h.policy == nil {
+		return nil
+	}
+	x, ok := h.policy.tableOf(g)
+	if !ok {
+		return nil
+	}
+	var missing []Permission
+	for pi, info := range h.policy.permissions {
+		if !h.covers(x.entries(int32(pi)), int32(pi), g) {
+			missing = append(missing, info.permission())
+		}
+	}
+	return missing
+}
+
+func (p *Policy) tableOf(g Grant) (held, bool) {
+	if p.CheckGrant(g) != nil {
+		return held{}, false
+	}
+	if g.Permission == "" {
+		return held{table: p.roles[g.Role], only: -1}, true
+	}
+	pi, _ := p.permission(g.Permission)
+	return held{table: p.direct[pi], only: pi}, true
+}
+
+// covers reports whether the holder has at the grant's place whatever the entries allow there.
+func (h *Holder) covers(entries []entry, pi int32, g Grant) bool {
+	for i := range entries {
+		e := &entries[i]
+		if e.denies {
+			continue
+		}
+		for _, own := range []bool{false, true} {
+			if e.where&anyLevel(own) != 0 && !h.has(pi, g.At, own, e.condition) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// anyLevel is every situation in which the subject owns the resource, or every one in which it does not.
+func anyLevel(own bool) situationSet {
+	var s situationSet
+	for l := range levels {
+		s |= situationOf(l, own).set()
+	}
+	return s
+}
+
+// has reports whether the holder may do it with every resource of the place: always, or at least
+// whenever the condition holds. Any deny, conditional or not, counts against it.
+func (h *Holder) has(pi int32, at Place, own bool, condition *Condition) bool {
+	if !h.active || at.Org != h.org {
+		return false
+	}
+	r := Resource{Org: at.Org, Project: at.Project, ID: at.ID, Kind: at.Kind}
+	if own {
+		r.Owner = h.id
+	}
+	allowed := false
+	h.each(pi, &r, func(_ *held, e *entry) bool {
+		allowed = !e.denies && (allowed || e.condition == nil || e.condition == condition)
+		return !e.denies
+	})
+	return allowed
+}
+
+// CeilingError says why somebody may not give something to another.
+type CeilingError struct {
+	Giver AccountID
+	Grant Grant
+	// Invalid is what is wrong with the grant itself, if anything.
+	Invalid error
+	// NotGiven is set when no role of the giver may give the role (the p2 rows of the policy).
+	NotGiven bool
+	// Missing is what the grant would give that the giver lacks.
+	Missing []Permission
+}
+
+// Error says the refusal in a sentence.
+func (e *CeilingError) Error() string {
+	switch {
+	case e.Invalid != nil:
+		return e.Invalid.Error()
+	case e.NotGiven:
+		return fmt.Sprintf("policy: %s may not give %s", orNobody(e.Giver), e.Grant)
+	default:
+		names := make([]string, len(e.Missing))
+		for i, m := range e.Missing {
+			names[i] = string(m)
+		}
+		return fmt.Sprintf("policy: %s may not give %s: it lacks %s itself", orNobody(e.Giver), e.Grant, strings.Join(names, ", "))
+	}
+}
+
+// Unwrap returns Invalid.
+func (e *CeilingError) Unwrap() error { return e.Invalid }
+
+// MayGrant returns nil when the holder may give the grant to another, and a [*CeilingError]
+// otherwise. A role needs a p2 row for one of the holder's roles; a role and a single permission
+// alike must give nothing that the holder lacks at that place (SB-61). Whether the holder may
+// manage the other account at all is not asked here.
+func (h *Holder) MayGrant(g Grant) error {
+	refusal := &CeilingError{Giver: h.ID(), Grant: g}
+	switch {
+	case h == nil || h.policy == nil || !h.active:
+		refusal.NotGiven = true
+		return refusal
+	case h.policy.CheckGrant(g) != nil:
+		refusal.Invalid = h.policy.CheckGrant(g)
+		return refusal
+	case g.At.Org != h.org, g.Role != "" && !h.gives(g):
+		refusal.NotGiven = true
+		return refusal
+	}
+	if refusal.Missing = h.Missing(g); len(refusal.Missing) > 0 {
+		return refusal
+	}
+	return nil
+}
+
+// gives reports whether a role that the holder has at the place, or around it, may give the role.
+func (h *Holder) gives(g Grant) bool {
+	return slices.ContainsFunc(h.grants, func(mine Grant) bool {
+		if !h.policy.gives[mine.Role][g.Role] {
+			return false
+		}
+		return mine.At.level() == levelOrg || mine.At == g.At
+	})
+}

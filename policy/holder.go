@@ -1,0 +1,230 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Holder is somebody who holds grants in one organisation: a subject as this package sees it. It
+// is immutable and safe for concurrent use. The nil Holder and the zero Holder hold nothing.
+type Holder struct {
+	policy *Policy
+	id     AccountID
+	org    OrgID
+	active bool
+
+	orgWide   []held
+	byProject []projectHeld // sorted by project
+	spans     map[ProjectID]span
+	resources map[resourceKey][]held
+	open      map[ProjectID]bool
+
+	grants  []Grant // what the indexes of held point to
+	expired []Grant
+}
+
+// HolderParams say who holds what.
+type HolderParams struct {
+	ID  AccountID
+	Org OrgID
+	// Inactive makes every decision a denial. Defaults to false.
+	Inactive bool
+	// Grants are what the holder has: roles in the organisation, bindings to projects, single
+	// permissions. What the policy does not know, or what lies in another organisation, gives nothing.
+	Grants []Grant
+	// OpenProjects are open to every account of the organisation (E16): each role that is held in
+	// the organisation counts as bound to them. Defaults to none.
+	OpenProjects []ProjectID
+	// Now is the time by which grants have ended or not. Defaults to the zero time: none has ended.
+	Now time.Time
+}
+
+// held is a role, or a single permission, somewhere.
+type held struct {
+	table *roleTable
+	only  int32 // the permission held by itself, or -1 for a role
+	grant int32 // index of Holder.grants
+}
+
+func (x *held) cell(pi int32) cell {
+	if x.only < 0 {
+		return x.table.cells[pi]
+	}
+	if x.only == pi {
+		return x.table.cells[0]
+	}
+	return 0
+}
+
+func (x *held) entries(pi int32) []entry {
+	if x.only < 0 {
+		return x.table.entriesOf(pi)
+	}
+	if x.only == pi {
+		return x.table.entries
+	}
+	return nil
+}
+
+type projectHeld struct {
+	project ProjectID
+	held
+}
+
+// span is a run of Holder.byProject.
+type span struct{ from, to int32 }
+
+type resourceKey struct {
+	kind Kind
+	id   string
+}
+
+// linearProjects is how many bindings are searched one by one before a map is faster.
+const linearProjects = 8
+
+// Holder makes a holder of what params say.
+func (p *Policy) Holder(params HolderParams) *Holder {
+	h := &Holder{policy: p, id: params.ID, org: params.Org, active: !params.Inactive && params.ID != "" && params.Org != ""}
+	h.grants = make([]Grant, 0, len(params.Grants))
+	for _, g := range params.Grants {
+		if g.At.Org != h.org || p.CheckGrant(g) != nil {
+			continue
+		}
+		if g.ExpiredAt(params.Now) {
+			h.expired = append(h.expired, g)
+			continue
+		}
+		h.add(g)
+	}
+	slices.SortStableFunc(h.byProject, func(a, b projectHeld) int { return cmp.Compare(a.project, b.project) })
+	if len(h.byProject) > linearProjects {
+		h.indexProjects()
+	}
+	if len(params.OpenProjects) > 0 {
+		h.open = make(map[ProjectID]bool, len(params.OpenProjects))
+		for _, project := range params.OpenProjects {
+			if project != "" {
+				h.open[project] = true
+			}
+		}
+	}
+	return h
+}
+
+func (h *Holder) add(g Grant) {
+	x := held{only: -1, grant: int32(len(h.grants))}
+	if g.Permission != "" {
+		x.only, _ = h.policy.permission(g.Permission)
+		x.table = h.policy.direct[x.only]
+	} else {
+		x.table = h.policy.roles[g.Role]
+	}
+	h.grants = append(h.grants, g)
+	switch g.At.level() {
+	case levelOrg:
+		h.orgWide = append(h.orgWide, x)
+	case levelProject:
+		h.byProject = append(h.byProject, projectHeld{g.At.Project, x})
+	case levelResource:
+		if h.resources == nil {
+			h.resources = make(map[resourceKey][]held)
+		}
+		key := resourceKey{g.At.Kind, g.At.ID}
+		h.resources[key] = append(h.resources[key], x)
+	}
+}
+
+func (h *Holder) indexProjects() {
+	h.spans = make(map[ProjectID]span)
+	for i := 0; i < len(h.byProject); {
+		j := i
+		for j < len(h.byProject) && h.byProject[j].project == h.byProject[i].project {
+			j++
+		}
+		h.spans[h.byProject[i].project] = span{int32(i), int32(j)}
+		i = j
+	}
+}
+
+// bound returns what is held in the project.
+func (h *Holder) bound(project ProjectID) []projectHeld {
+	if h.spans != nil {
+		s := h.spans[project]
+		return h.byProject[s.from:s.to]
+	}
+	for i := range h.byProject {
+		if h.byProject[i].project == project {
+			j := i + 1
+			for j < len(h.byProject) && h.byProject[j].project == project {
+				j++
+			}
+			return h.byProject[i:j]
+		}
+	}
+	return nil
+}
+
+// ID returns the account that holds.
+func (h *Holder) ID() AccountID {
+	if h == nil {
+		return ""
+	}
+	return h.id
+}
+
+// Org returns the organisation in which it holds.
+func (h *Holder) Org() OrgID {
+	if h == nil {
+		return ""
+	}
+	return h.org
+}
+
+// Policy returns the policy by which the holder is decided; nil for the zero Holder.
+func (h *Holder) Policy() *Policy {
+	if h == nil {
+		return nil
+	}
+	return h.policy
+}
+
+// Grants returns what is held: grants that ended, that the policy does not know or that lie in
+// another organisation are not among them.
+func (h *Holder) Grants() []Grant {
+	if h == nil {
+		return nil
+	}
+	return slices.Clone(h.grants)
+}
+
+// Effective returns what decides: nothing for an inactive holder, and otherwise the grants, with
+// the roles of the organisation bound to every open project.
+func (h *Holder) Effective() []Grant {
+	if h == nil || !h.active {
+		return nil
+	}
+	all := slices.Clone(h.grants)
+	for project := range h.open {
+		for _, x := range h.orgWide {
+			if x.only < 0 {
+				all = append(all, GrantRole(h.grants[x.grant].Role, AtProject(h.org, project)))
+			}
+		}
+	}
+	return all
+}
+
+// Roles returns the roles held in the whole organisation, in the order in which they were given.
+func (h *Holder) Roles() []Role {
+	if h == nil {
+		return nil
+	}
+	var roles []Role
+	for _, x := range h.orgWide {
+		if x.only < 0 && !slices.Contains(roles, x.table.name) {
+			roles = append(roles, x.table.name)
+		}
+	}
+	return roles
+}
