@@ -10,7 +10,6 @@ import (
 	"github.com/casbin/casbin/v2"
 	"github.com/casbin/casbin/v2/effector"
 	"github.com/casbin/casbin/v2/model"
-	"github.com/casbin/govaluate"
 )
 
 // This file is the only one that knows Casbin, and the only place where our string types become
@@ -294,7 +293,7 @@ func (pr *prober) ask(subject string, key permissionKey, own bool) ([]int, error
 // Holds is the function holds(when, attrs, effect) that model.conf asks for a rule's condition. A
 // stock Casbin gets it with AddFunction("holds", policy.Holds(conditions...)). It answers an error
 // for a name that is none of the conditions, so that Casbin denies.
-func Holds(conditions ...Condition) govaluate.ExpressionFunction {
+func Holds(conditions ...Condition) func(args ...any) (any, error) {
 	byName := make(map[string]*Condition, len(conditions))
 	for i := range conditions {
 		byName[conditions[i].Name] = &conditions[i]

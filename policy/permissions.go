@@ -52,3 +52,35 @@ func (p *Policy) RolesThatAllow(action Action, kind Kind) RolesThatAllow {
 	}
 	return found
 }
+
+// Sees reports whether the holder may know that the resource exists: it may view or list it, or the
+// resource that it is a facet of. A kind that knows neither is seen by whoever may do anything with
+// it. Where no one resource is meant, as for "may I create a project here?", there is nothing to hide.
+func (h *Holder) Sees(r Resource) bool {
+	if h == nil || !h.active || r.Org == "" || r.Org != h.org {
+		return false
+	}
+	if r.ID == "" && r.Project == "" {
+		return true
+	}
+	facet, readable := r.Kind, false
+	for _, kind := range []Kind{facet, facet.Base()} {
+		r.Kind = kind
+		for _, action := range []Action{View, List} {
+			readable = readable || h.policy.Knows(kind, action)
+			if h.Can(action, r) {
+				return true
+			}
+		}
+	}
+	if readable {
+		return false
+	}
+	r.Kind = facet
+	for _, info := range h.policy.permissions {
+		if info.kind == facet && h.Can(info.action, r) {
+			return true
+		}
+	}
+	return false
+}

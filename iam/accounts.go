@@ -1,0 +1,254 @@
+package iam
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/castellan-iam/castellan/policy"
+)
+
+// CreateAccountParams describe a new account.
+type CreateAccountParams struct {
+	// Email is the account's address. Defaults to none.
+	Email string
+	// Roles are what the account holds in its organisation: at least one, and one exactly where the
+	// system says so.
+	Roles []policy.Role
+	// Active makes the account active at once. Defaults to pending, until Activate.
+	Active bool
+	// Profile is everything else about the person. Defaults to nothing.
+	Profile Profile
+}
+
+// Profile is what people want to know of an account, and what decides nothing.
+type Profile struct {
+	Name, Username, Phone, Company, Note string
+}
+
+// Warning tells the caller of something that was done as asked and will probably surprise.
+type Warning string
+
+// ProjectsNeeded says that a role was given which sees nothing until the account is bound to
+// projects (E5, E8).
+const ProjectsNeeded Warning = "projects must be authorized: a project role without a binding sees no project"
+
+// CreateAccount makes an account in the actor's organisation.
+func (a Actor) CreateAccount(ctx context.Context, params CreateAccountParams) (Account, []Warning, error) {
+	need := a.rules().Permissions.ManageAccounts
+	var account Account
+	var warnings []Warning
+	err := a.write(ctx, need, a.orgWide(need), func(c *change) (err error) {
+		if account, err = c.newAccount(params); err != nil {
+			return err
+		}
+		for _, role := range account.Roles {
+			if err := c.mayHold(role); err != nil {
+				return err
+			}
+		}
+		if err := c.insert(account); err != nil {
+			return err
+		}
+		warnings, err = c.warnings(account)
+		return err
+	})
+	if err != nil {
+		return Account{}, nil, err
+	}
+	return account, warnings, nil
+}
+
+// newAccount checks the parameters and makes an account of them.
+func (c *change) newAccount(params CreateAccountParams) (Account, error) {
+	account := Account{
+		Org: c.org, Status: Pending, CreatedBy: c.sub.ID(), Created: c.now, Updated: c.now,
+	}
+	if params.Active {
+		account.Status = Active
+	}
+	var err error
+	if account.Roles, err = c.checkRoles(params.Roles); err != nil {
+		return Account{}, err
+	}
+	if params.Email != "" {
+		if account.Email, err = ParseEmail(params.Email); err != nil {
+			return Account{}, err
+		}
+	}
+	if err := account.setProfile(params.Profile); err != nil {
+		return Account{}, err
+	}
+	id, err := c.svc.newID()
+	account.ID = policy.AccountID(id)
+	return account, err
+}
+
+// setProfile writes the profile into the account.
+func (a *Account) setProfile(p Profile) error {
+	for _, f := range []struct{ field, text string }{
+		{"Name", p.Name}, {"Username", p.Username}, {"Phone", p.Phone}, {"Company", p.Company}, {"Note", p.Note},
+	} {
+		if err := checkText(f.field, f.text); err != nil {
+			return err
+		}
+	}
+	a.Name, a.Username, a.Phone, a.Company, a.Note = p.Name, p.Username, p.Phone, p.Company, p.Note
+	return nil
+}
+
+// checkRoles refuses what is no set of roles under the rules, and sorts the rest.
+func (c *change) checkRoles(roles []policy.Role) ([]policy.Role, error) {
+	roles = slices.Clone(roles)
+	slices.Sort(roles)
+	roles = slices.Compact(roles)
+	switch {
+	case len(roles) == 0:
+		return nil, invalid("Roles", "an account needs a role")
+	case c.system.Rules.OneRole && len(roles) > 1:
+		return nil, invalid("Roles", "an account has exactly one role in the system %q", c.system.Name)
+	}
+	for _, role := range roles {
+		if !c.system.Policy.HasRole(role) || !role.UsableIn(c.org) {
+			return nil, invalid("Roles", "unknown role %q", role)
+		}
+	}
+	return roles, nil
+}
+
+// mayHold refuses to give a role to a sub-account: one that is root's alone, or that the actor may not give.
+func (c *change) mayHold(role policy.Role) error {
+	if c.system.rootOnly(role) {
+		return invalid("Roles", "the role %q belongs to root alone", role)
+	}
+	return c.mayGive(policy.GrantRole(role, policy.AtOrg(c.org)))
+}
+
+// insert stores a new account and its event.
+func (c *change) insert(a Account) error {
+	if c.system.Rules.ReserveRootEmail && !a.Root && a.Email != "" {
+		taken, err := c.tx.RootEmail(c.ctx, a.Email)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return &FieldError{Field: "Email", Problem: "the address cannot be used", Reason: ErrExists}
+		}
+	}
+	if err := c.tx.InsertAccount(c.ctx, a, c.system.Rules.EmailScope == Everywhere); err != nil {
+		return err
+	}
+	return c.record(AccountCreated, string(a.ID),
+		changed("email", "", string(a.Email)), changed("roles", "", joinRoles(a.Roles)), changed("status", "", string(a.Status)))
+}
+
+// warnings says what the caller should know about the account's roles.
+func (c *change) warnings(a Account) ([]Warning, error) {
+	needs := slices.ContainsFunc(a.Roles, c.system.Policy.Bindable)
+	if !needs {
+		return nil, nil
+	}
+	bindings, err := c.tx.Bindings(c.ctx, c.org, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, role := range a.Roles {
+		bound := func(b Binding) bool { return b.Role == role }
+		if c.system.Policy.Bindable(role) && !slices.ContainsFunc(bindings, bound) {
+			return []Warning{ProjectsNeeded}, nil
+		}
+	}
+	return nil, nil
+}
+
+// Account returns one account of the actor's organisation. Everybody may see themselves.
+func (a Actor) Account(ctx context.Context, id policy.AccountID) (Account, error) {
+	if err := a.readAbout(id); err != nil {
+		return Account{}, err
+	}
+	if checkID("Account", string(id)) != nil {
+		return Account{}, ErrNotFound
+	}
+	return a.svc.store.Account(ctx, a.org, id)
+}
+
+// readAbout guards reading about one account: oneself, or whoever may see the list.
+func (a Actor) readAbout(id policy.AccountID) error {
+	if id != "" && id == a.sub.ID() {
+		return a.member()
+	}
+	return a.read(a.rules().Permissions.ListAccounts)
+}
+
+// Accounts returns a page of the organisation's accounts, in the order of their making (E7).
+func (a Actor) Accounts(ctx context.Context, q AccountQuery) ([]Account, error) {
+	if err := a.read(a.rules().Permissions.ListAccounts); err != nil {
+		return nil, err
+	}
+	return a.svc.store.Accounts(ctx, a.org, q)
+}
+
+// UpdateProfile replaces the profile of an account (E12, D4).
+func (a Actor) UpdateProfile(ctx context.Context, id policy.AccountID, p Profile) (Account, error) {
+	need := a.rules().Permissions.ManageAccounts
+	var account Account
+	err := a.write(ctx, need, a.orgWide(need), func(c *change) (err error) {
+		account, err = c.edit(id, func(account *Account) (EventType, []FieldChange, error) {
+			before := *account
+			err := account.setProfile(p)
+			return AccountUpdated, profileChanges(before, *account), err
+		})
+		return err
+	})
+	if err != nil {
+		return Account{}, err
+	}
+	return account, nil
+}
+
+func profileChanges(before, after Account) []FieldChange {
+	var changes []FieldChange
+	for _, f := range []FieldChange{
+		changed("name", before.Name, after.Name), changed("username", before.Username, after.Username),
+		changed("phone", before.Phone, after.Phone), changed("company", before.Company, after.Company),
+		changed("note", before.Note, after.Note),
+	} {
+		if f.Before != f.After {
+			changes = append(changes, f)
+		}
+	}
+	return changes
+}
+
+// An edit changes an account and says what happened. One that changes nothing returns no changes,
+// and nothing is written or recorded.
+type edit func(account *Account) (EventType, []FieldChange, error)
+
+// edit changes one account that the actor may manage, and records it.
+func (c *change) edit(id policy.AccountID, edit edit) (Account, error) {
+	account, err := c.target(id)
+	if err != nil {
+		return Account{}, err
+	}
+	before := account
+	what, changes, err := edit(&account)
+	if err != nil || len(changes) == 0 {
+		return account, err
+	}
+	account.Updated = c.now
+	if err := c.tx.UpdateAccount(c.ctx, account, c.system.Rules.EmailScope == Everywhere); err != nil {
+		return Account{}, err
+	}
+	if err := c.keepAdministrator(before); err != nil {
+		return Account{}, err
+	}
+	return account, c.record(what, string(id), changes...)
+}
+
+func joinRoles(roles []policy.Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, " ")
+}

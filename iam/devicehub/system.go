@@ -1,0 +1,38 @@
+// Package devicehub is the account system of Milesight DeviceHub: root makes Super Admins, Admins
+// and Basic users, each of which makes those below it (D1). Devices belong to accounts, and a Basic
+// user may do what was granted task by task (D2).
+//
+// The names of the package beside System are the policy's roles, kinds, actions and permissions.
+package devicehub
+
+import (
+	_ "embed"
+	"sync"
+
+	"github.com/castellan-iam/castellan/iam"
+	"github.com/castellan-iam/castellan/policy"
+)
+
+//go:embed policy.csv
+var policyCSV []byte
+
+var current = sync.OnceValue(func() *policy.Policy {
+	return policy.Must(policy.Load("policy.csv", policyCSV, policy.Config{}))
+})
+
+// System returns the account system of Milesight DeviceHub.
+func System() iam.System {
+	return iam.System{Name: "devicehub", Policy: current(), Rules: iam.Rules{
+		RootRole:       Root,
+		Administrators: []policy.Role{Root},
+		OneRole:        true,
+		EmailScope:     iam.PerOrganization,
+		Permissions: iam.Permissions{
+			ListAccounts:   SubaccountList,
+			ManageAccounts: SubaccountManage,
+			ChangeRoles:    SubaccountManage,
+			GiveGrants:     SubaccountManage,
+			ReadEvents:     SubaccountManage,
+		},
+	}}
+}

@@ -1,0 +1,73 @@
+package iam
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/castellan-iam/castellan/policy"
+)
+
+// Sentinels to branch on with errors.Is. Their texts are for logs; none of them is matched.
+var (
+	// ErrForbidden is wrapped by every refusal of a policy: see [ForbiddenError].
+	ErrForbidden = errors.New("iam: forbidden")
+	// ErrNotFound says that there is no such thing, or none in the actor's organisation: which of
+	// the two is never told.
+	ErrNotFound = errors.New("iam: not found")
+	// ErrInvalid is wrapped by everything that is wrong with a parameter: see [FieldError].
+	ErrInvalid = errors.New("iam: invalid")
+	// ErrExists says that there is one already, where there may be one only.
+	ErrExists = errors.New("iam: already exists")
+	// ErrRoot says that root cannot be changed like this: it is not disabled, deleted or given roles.
+	ErrRoot = errors.New("iam: the root account cannot be changed this way")
+	// ErrLastAdministrator says that nobody would be left to manage the organisation.
+	ErrLastAdministrator = errors.New("iam: the last administrator must stay")
+	// ErrConflict says that somebody else changed the organisation meanwhile: read again and repeat.
+	ErrConflict = errors.New("iam: changed meanwhile")
+)
+
+// FieldError names the parameter that is wrong, and what was expected of it.
+type FieldError struct {
+	Field   string // as it is called in the Params struct: Email, Roles, Project
+	Problem string
+	// Reason is a more special sentinel, such as ErrExists. Defaults to none.
+	Reason error
+}
+
+// Error names the field and the problem.
+func (e *FieldError) Error() string { return fmt.Sprintf("iam: %s: %s", e.Field, e.Problem) }
+
+// Is makes every FieldError an ErrInvalid.
+func (e *FieldError) Is(target error) bool { return target == ErrInvalid }
+
+// Unwrap returns Reason.
+func (e *FieldError) Unwrap() error { return e.Reason }
+
+func invalid(field, format string, args ...any) error {
+	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
+
+// ForbiddenError is a refusal with its facts. Its text is dull, for the outside; the facts are
+// for the log.
+type ForbiddenError struct {
+	// Decision says why. It is the zero Decision when the refusal is about managing others.
+	Decision policy.Decision
+	// Ceiling says what could not be given, when that was the reason.
+	Ceiling *policy.CeilingError
+	// Hidden is set when the subject may not even see the resource: to the outside it does not exist.
+	Hidden bool
+}
+
+// Error says nothing but "forbidden".
+func (e *ForbiddenError) Error() string { return ErrForbidden.Error() }
+
+// Unwrap makes it an ErrForbidden.
+func (e *ForbiddenError) Unwrap() error { return ErrForbidden }
+
+// Facts says the refusal in full, for the log.
+func (e *ForbiddenError) Facts() string {
+	if e.Ceiling != nil {
+		return e.Ceiling.Error()
+	}
+	return e.Decision.String()
+}

@@ -1,0 +1,62 @@
+package iam
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/castellan-iam/castellan/policy"
+)
+
+// OpenProject opens a project to every account of the organisation, each with what its roles allow
+// (E16). Projects are closed unless they were opened: only who is bound sees them.
+func (a Actor) OpenProject(ctx context.Context, project policy.ProjectID) error {
+	return a.putProject(ctx, Project{ID: project, Open: true}, ProjectOpened)
+}
+
+// CloseProject leaves a project to those who are bound to it.
+func (a Actor) CloseProject(ctx context.Context, project policy.ProjectID) error {
+	return a.putProject(ctx, Project{ID: project}, ProjectClosed)
+}
+
+func (a Actor) putProject(ctx context.Context, p Project, what EventType) error {
+	need := a.rules().Permissions.BindProjects
+	return a.write(ctx, need, a.project(need, p.ID), func(c *change) error {
+		if err := checkID("Project", string(p.ID)); err != nil {
+			return err
+		}
+		wasChanged, err := c.tx.PutProject(c.ctx, p)
+		if err != nil || !wasChanged {
+			return err
+		}
+		return c.record(what, string(p.ID), changed("open", fmt.Sprint(!p.Open), fmt.Sprint(p.Open)))
+	})
+}
+
+// ForgetProject removes every binding, grant and choice of a project, for a host that deletes it:
+// call it in the same transaction, with WithStore.
+func (a Actor) ForgetProject(ctx context.Context, project policy.ProjectID) error {
+	need := a.rules().Permissions.ForgetProjects
+	return a.write(ctx, need, a.project(need, project), func(c *change) error {
+		if err := checkID("Project", string(project)); err != nil {
+			return err
+		}
+		gone, err := c.tx.ForgetProject(c.ctx, project)
+		if err != nil {
+			return err
+		}
+		for _, b := range gone {
+			if err := c.record(ProjectUnbound, string(b.Account), boundTo("project", b, "")...); err != nil {
+				return err
+			}
+		}
+		return c.record(ProjectForgotten, string(project))
+	})
+}
+
+// Projects returns the projects for which a choice was made, sorted by id.
+func (a Actor) Projects(ctx context.Context) ([]Project, error) {
+	if err := a.member(); err != nil {
+		return nil, err
+	}
+	return a.svc.store.Projects(ctx, a.org)
+}

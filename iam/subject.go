@@ -1,0 +1,55 @@
+package iam
+
+import (
+	"context"
+
+	"github.com/castellan-iam/castellan/policy"
+)
+
+// Subject is one who asks: an account with everything that decides what it may do, as it stood
+// when it was loaded. It is immutable and safe for concurrent use. The zero Subject may do nothing.
+type Subject struct {
+	holder   *policy.Holder
+	root     bool
+	status   Status
+	email    Email
+	revision int64
+}
+
+// ID returns the account, and "" for the zero Subject.
+func (s Subject) ID() policy.AccountID { return s.holder.ID() }
+
+// Org returns the organisation that the account belongs to.
+func (s Subject) Org() policy.OrgID { return s.holder.Org() }
+
+// Root reports whether it is the organisation's root account.
+func (s Subject) Root() bool { return s.root }
+
+// Status returns the account's status.
+func (s Subject) Status() Status { return s.status }
+
+// Email returns the account's address.
+func (s Subject) Email() Email { return s.email }
+
+// Roles returns the roles that the account holds in its organisation.
+func (s Subject) Roles() []policy.Role { return s.holder.Roles() }
+
+// Revision returns the revision of the organisation with which the subject was loaded.
+func (s Subject) Revision() int64 { return s.revision }
+
+// Holder returns the subject as the policy sees it.
+func (s Subject) Holder() *policy.Holder { return s.holder }
+
+type subjectKey struct{}
+
+// NewContext returns a context that carries the subject to the handlers of a request.
+func NewContext(ctx context.Context, sub Subject) context.Context {
+	return context.WithValue(ctx, subjectKey{}, sub)
+}
+
+// FromContext returns the subject that NewContext put there, and the zero Subject, which may do
+// nothing, when there is none.
+func FromContext(ctx context.Context) Subject {
+	sub, _ := ctx.Value(subjectKey{}).(Subject)
+	return sub
+}
