@@ -19,7 +19,6 @@ func compileMistakes(docs []*Document, conditions []Condition) (*Policy, Mistake
 	c := checker{
 		Policy: &Policy{
 			docs:  docs,
-			index: make(map[permissionKey]int32),
 			kinds: make(map[Kind]bool),
 			roles: make(map[Role]*roleTable),
 			gives: make(map[Role]map[Role]bool),
@@ -33,6 +32,7 @@ func compileMistakes(docs []*Document, conditions []Condition) (*Policy, Mistake
 	// Declarations may follow their use: they are collected first.
 	c.each("p4", c.role)
 	c.each("p3", c.declare)
+	c.index = newPermissionIndex(c.permissions)
 	c.each("p", c.rule)
 	c.each("p2", c.give)
 	return c.Policy, c.wrong
@@ -89,7 +89,6 @@ func (c *checker) declare(file string, row Row) {
 		c.kinds[key.kind] = true
 		c.kindNames = append(c.kindNames, string(key.kind))
 	}
-	c.index[key] = int32(len(c.permissions))
 	c.permissions = append(c.permissions, permissionInfo{key, row.Fields[2], row.Fields[3]})
 }
 

@@ -6,7 +6,7 @@ func (h *Holder) Can(action Action, r Resource) bool {
 	if h == nil || !h.active || r.Org == "" || r.Org != h.org {
 		return false
 	}
-	pi, known := h.policy.index[permissionKey{r.Kind, action}]
+	pi, known := h.policy.index.find(r.Kind, action)
 	if !known {
 		return false
 	}
@@ -25,29 +25,35 @@ func (h *Holder) Can(action Action, r Resource) bool {
 func (h *Holder) owns(r *Resource) bool { return r.Owner != "" && r.Owner == h.id }
 
 // sum adds up the cells of everything that the holder has around the resource.
-func (h *Holder) sum(pi int32, r *Resource) (sum cell) {
+func (h *Holder) sum(pi int32, r *Resource) cell {
 	own := h.owns(r)
-	inOrg := situationOf(levelOrg, own)
-	for i := range h.orgWide {
-		sum |= h.orgWide[i].cell(pi).in(inOrg)
-	}
+	sum := sumOf(h.orgWide, pi).in(situationOf(levelOrg, own))
 	if r.Project != "" {
-		inProject := situationOf(levelProject, own)
-		for i, bound := 0, h.bound(r.Project); i < len(bound); i++ {
-			sum |= bound[i].cell(pi).in(inProject)
-		}
+		inProject := sumOf(h.bound(r.Project), pi)
 		if h.open != nil && h.open[r.Project] {
-			for i := range h.orgWide {
-				if h.orgWide[i].only < 0 {
-					sum |= h.orgWide[i].cell(pi).in(inProject)
-				}
-			}
+			inProject |= sumOfRoles(h.orgWide, pi)
 		}
+		sum |= inProject.in(situationOf(levelProject, own))
 	}
 	if h.resources != nil && r.ID != "" {
-		onIt := situationOf(levelResource, own)
-		for i, named := 0, h.resources[resourceKey{r.Kind.Base(), r.ID}]; i < len(named); i++ {
-			sum |= named[i].cell(pi).in(onIt)
+		named := h.resources[resourceKey{r.Kind.Base(), r.ID}]
+		sum |= sumOf(named, pi).in(situationOf(levelResource, own))
+	}
+	return sum
+}
+
+func sumOf(list []held, pi int32) (sum cell) {
+	for i := range list {
+		sum |= list[i].cell(pi)
+	}
+	return sum
+}
+
+// sumOfRoles leaves out single permissions: they do not spread to open projects.
+func sumOfRoles(list []held, pi int32) (sum cell) {
+	for i := range list {
+		if list[i].only < 0 {
+			sum |= list[i].cell(pi)
 		}
 	}
 	return sum
@@ -65,7 +71,7 @@ func (h *Holder) each(pi int32, r *Resource, visit func(x *held, e *entry) bool)
 	if r.Project != "" {
 		bound := h.bound(r.Project)
 		for i := range bound {
-			if !eachEntry(&bound[i].held, pi, situationOf(levelProject, own), visit) {
+			if !eachEntry(&bound[i], pi, situationOf(levelProject, own), visit) {
 				return
 			}
 		}

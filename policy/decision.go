@@ -39,7 +39,7 @@ func (h *Holder) Decide(action Action, r Resource) Decision {
 	case !h.policy.kinds[r.Kind]:
 		d.Reason = UnknownKind
 	default:
-		pi, known := h.policy.index[permissionKey{r.Kind, action}]
+		pi, known := h.policy.index.find(r.Kind, action)
 		if !known {
 			d.Reason = UnknownAction
 			break
@@ -83,7 +83,7 @@ func (h *Holder) explainAbsence(d *Decision, pi int32) {
 	if d.Action == View {
 		return
 	}
-	if view, known := h.policy.index[permissionKey{d.Resource.Kind, View}]; known {
+	if view, known := h.policy.index.find(d.Resource.Kind, View); known {
 		if v := h.weigh(view, &d.Resource); v.allows() {
 			d.set(ReadOnly, v.allow, v.allowHeld)
 		}
@@ -97,7 +97,9 @@ func (p *Policy) wouldAllow(g Grant, pi int32, id AccountID, r *Resource) bool {
 	if r.Org != h.org {
 		return false
 	}
-	h.add(g)
+	var inProjects []projectHeld
+	h.add(g, &inProjects)
+	h.group(inProjects)
 	v := h.weigh(pi, r)
 	return v.allows()
 }

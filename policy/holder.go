@@ -15,8 +15,8 @@ type Holder struct {
 	active bool
 
 	orgWide   []held
-	byProject []projectHeld // sorted by project
-	spans     map[ProjectID]span
+	projects  []boundProject // sorted by project, each once
+	byName    map[ProjectID]int32
 	resources map[resourceKey][]held
 	open      map[ProjectID]bool
 
@@ -67,13 +67,34 @@ func (x *held) entries(pi int32) []entry {
 	return nil
 }
 
+// boundProject is what is held in one project.
+type boundProject struct {
+	project ProjectID
+	tag     uint64 // of project: see tagOf
+	held    []held
+}
+
+// projectHeld is something held in a project, before it is grouped.
 type projectHeld struct {
 	project ProjectID
 	held
 }
 
-// span is a run of Holder.byProject.
-type span struct{ from, to int32 }
+// tagOf is made of the end of an id, where ids of one system differ most: projects are told apart
+// by it before their ids are compared.
+func tagOf(id ProjectID) uint64 {
+	n := len(id)
+	if n >= 8 {
+		e := id[n-8:]
+		return uint64(e[0]) | uint64(e[1])<<8 | uint64(e[2])<<16 | uint64(e[3])<<24 |
+			uint64(e[4])<<32 | uint64(e[5])<<40 | uint64(e[6])<<48 | uint64(e[7])<<56
+	}
+	tag := uint64(n)
+	for i := range n {
+		tag = tag<<8 | uint64(id[i])
+	}
+	return tag
+}
 
 type resourceKey struct {
 	kind Kind
@@ -87,6 +108,7 @@ const linearProjects = 8
 func (p *Policy) Holder(params HolderParams) *Holder {
 	h := &Holder{policy: p, id: params.ID, org: params.Org, active: !params.Inactive && params.ID != "" && params.Org != ""}
 	h.grants = make([]Grant, 0, len(params.Grants))
+	var inProjects []projectHeld
 	for _, g := range params.Grants {
 		if g.At.Org != h.org || p.CheckGrant(g) != nil {
 			continue
@@ -95,12 +117,9 @@ func (p *Policy) Holder(params HolderParams) *Holder {
 			h.expired = append(h.expired, g)
 			continue
 		}
-		h.add(g)
+		h.add(g, &inProjects)
 	}
-	slices.SortStableFunc(h.byProject, func(a, b projectHeld) int { return cmp.Compare(a.project, b.project) })
-	if len(h.byProject) > linearProjects {
-		h.indexProjects()
-	}
+	h.group(inProjects)
 	if len(params.OpenProjects) > 0 {
 		h.open = make(map[ProjectID]bool, len(params.OpenProjects))
 		for _, project := range params.OpenProjects {
@@ -112,7 +131,8 @@ func (p *Policy) Holder(params HolderParams) *Holder {
 	return h
 }
 
-func (h *Holder) add(g Grant) {
+// add takes a grant into the holder; what lies in projects is collected for group.
+func (h *Holder) add(g Grant, inProjects *[]projectHeld) {
 	x := held{only: -1, grant: int32(len(h.grants))}
 	if g.Permission != "" {
 		x.only, _ = h.policy.permission(g.Permission)
@@ -125,7 +145,7 @@ func (h *Holder) add(g Grant) {
 	case levelOrg:
 		h.orgWide = append(h.orgWide, x)
 	case levelProject:
-		h.byProject = append(h.byProject, projectHeld{g.At.Project, x})
+		*inProjects = append(*inProjects, projectHeld{g.At.Project, x})
 	case levelResource:
 		if h.resources == nil {
 			h.resources = make(map[resourceKey][]held)
@@ -135,31 +155,37 @@ func (h *Holder) add(g Grant) {
 	}
 }
 
-func (h *Holder) indexProjects() {
-	h.spans = make(map[ProjectID]span)
-	for i := 0; i < len(h.byProject); {
-		j := i
-		for j < len(h.byProject) && h.byProject[j].project == h.byProject[i].project {
-			j++
+// group makes one entry of each project, and an index when there are many.
+func (h *Holder) group(list []projectHeld) {
+	slices.SortStableFunc(list, func(a, b projectHeld) int { return cmp.Compare(a.project, b.project) })
+	all := make([]held, len(list))
+	for i := 0; i < len(list); {
+		from, project := i, list[i].project
+		for ; i < len(list) && list[i].project == project; i++ {
+			all[i] = list[i].held
 		}
-		h.spans[h.byProject[i].project] = span{int32(i), int32(j)}
-		i = j
+		h.projects = append(h.projects, boundProject{project: project, tag: tagOf(project), held: all[from:i:i]})
+	}
+	if len(h.projects) > linearProjects {
+		h.byName = make(map[ProjectID]int32, len(h.projects))
+		for i := range h.projects {
+			h.byName[h.projects[i].project] = int32(i)
+		}
 	}
 }
 
 // bound returns what is held in the project.
-func (h *Holder) bound(project ProjectID) []projectHeld {
-	if h.spans != nil {
-		s := h.spans[project]
-		return h.byProject[s.from:s.to]
+func (h *Holder) bound(project ProjectID) []held {
+	if h.byName != nil {
+		if i, ok := h.byName[project]; ok {
+			return h.projects[i].held
+		}
+		return nil
 	}
-	for i := range h.byProject {
-		if h.byProject[i].project == project {
-			j := i + 1
-			for j < len(h.byProject) && h.byProject[j].project == project {
-				j++
-			}
-			return h.byProject[i:j]
+	tag := tagOf(project)
+	for i := range h.projects {
+		if h.projects[i].tag == tag && h.projects[i].project == project {
+			return h.projects[i].held
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ type RolesThatAllow struct {
 // are not weighed: it finds candidates, and [Holder.Can] decides about each.
 func (p *Policy) RolesThatAllow(action Action, kind Kind) RolesThatAllow {
 	var found RolesThatAllow
-	pi, known := p.index[permissionKey{kind, action}]
+	pi, known := p.index.find(kind, action)
 	if !known {
 		return found
 	}

@@ -26,7 +26,7 @@ type Policy struct {
 
 	rules       []Rule
 	permissions []permissionInfo
-	index       map[permissionKey]int32
+	index       permissionIndex
 	kinds       map[Kind]bool
 	roles       map[Role]*roleTable
 	roleOrder   []Role
@@ -202,7 +202,7 @@ func (p *Policy) Knows(kind Kind, action Action) bool {
 	if p == nil {
 		return false
 	}
-	_, ok := p.index[permissionKey{kind, action}]
+	_, ok := p.index.find(kind, action)
 	return ok
 }
 
@@ -241,6 +241,5 @@ func (p *Policy) hash() string {
 
 func (p *Policy) permission(name Permission) (int32, bool) {
 	kind, action, _ := strings.Cut(string(name), ":")
-	pi, ok := p.index[permissionKey{Kind(kind), Action(action)}]
-	return pi, ok
+	return p.index.find(Kind(kind), Action(action))
 }

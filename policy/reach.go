@@ -38,21 +38,29 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 	if h == nil || !h.active {
 		return Reach{}
 	}
-	pi, known := h.policy.index[permissionKey{kind, action}]
+	pi, known := h.policy.index.find(kind, action)
 	if !known {
 		return Reach{}
 	}
-	b := reachBuilder{pi: pi}
+	b := reachBuilder{pi: pi, projects: len(h.projects)}
 	for i := range h.orgWide {
 		b.add(&h.orgWide[i], levelOrg, "", "")
 	}
-	for i := range h.byProject {
-		b.add(&h.byProject[i].held, levelProject, h.byProject[i].project, "")
+	for i := range h.projects {
+		bound := &h.projects[i]
+		b.visit++
+		for j := range bound.held {
+			b.add(&bound.held[j], levelProject, bound.project, "")
+		}
 	}
-	for _, project := range sortedKeys(h.open) {
-		for i := range h.orgWide {
-			if h.orgWide[i].only < 0 {
-				b.add(&h.orgWide[i], levelProject, project, "")
+	if len(h.open) > 0 {
+		b.unsorted = true
+		for _, project := range sortedKeys(h.open) {
+			b.visit++
+			for i := range h.orgWide {
+				if h.orgWide[i].only < 0 {
+					b.add(&h.orgWide[i], levelProject, project, "")
+				}
 			}
 		}
 	}
@@ -70,18 +78,46 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 // reachBuilder collects clauses; those that differ in projects or ids only become one.
 type reachBuilder struct {
 	pi          int32
-	allow, deny []levelClause
+	projects    int  // how many there may be
+	unsorted    bool // whether projects may come twice, or out of order
+	visit       int  // counts the projects, so that each is added to a clause once
+	allow, deny []*levelClause
+
+	// What was added last, and to which clauses: the next project mostly holds the same role.
+	last      held
+	lastLevel level
+	lastTo    []*levelClause
 }
 
 type levelClause struct {
 	level level
+	visit int // the last project that was added
 	Clause
 }
 
 func (b *reachBuilder) add(x *held, l level, project ProjectID, id string) {
-	if x.cell(b.pi) == 0 {
-		return
+	if x.table != b.last.table || x.only != b.last.only || l != b.lastLevel {
+		b.last, b.lastLevel, b.lastTo = *x, l, b.clauses(x, l)
 	}
+	for _, c := range b.lastTo {
+		switch l {
+		case levelProject:
+			if c.visit != b.visit {
+				c.visit = b.visit
+				c.Projects = append(c.Projects, project)
+			}
+		case levelResource:
+			c.IDs = append(c.IDs, id)
+		}
+	}
+}
+
+// clauses returns those that what is held at the level belongs to, and makes them where they are missing.
+func (b *reachBuilder) clauses(x *held, l level) []*levelClause {
+	if x.cell(b.pi) == 0 {
+		return nil
+	}
+	var to []*levelClause
 	entries := x.entries(b.pi)
 	for i := range entries {
 		e := &entries[i]
@@ -100,39 +136,36 @@ func (b *reachBuilder) add(x *held, l level, project ProjectID, id string) {
 		if e.denies {
 			list = &b.deny
 		}
-		c := clauseFor(list, levelClause{l, Clause{Whose: whose, Condition: e.condition}})
-		if l == levelProject {
-			if n := len(c.Projects); n == 0 || c.Projects[n-1] != project {
-				c.Projects = append(c.Projects, project)
-			}
+		c := clauseFor(list, levelClause{level: l, Clause: Clause{Whose: whose, Condition: e.condition}})
+		if l == levelProject && c.Projects == nil {
+			c.Projects = make([]ProjectID, 0, b.projects)
 		}
-		if l == levelResource {
-			c.IDs = append(c.IDs, id)
-		}
+		to = append(to, c)
 	}
+	return to
 }
 
 // clauseFor returns the clause of the list that is like want, and adds it when there is none.
-func clauseFor(list *[]levelClause, want levelClause) *levelClause {
-	for i := range *list {
-		c := &(*list)[i]
+func clauseFor(list *[]*levelClause, want levelClause) *levelClause {
+	for _, c := range *list {
 		if c.level == want.level && c.Whose == want.Whose && c.Condition == want.Condition {
 			return c
 		}
 	}
-	*list = append(*list, want)
-	return &(*list)[len(*list)-1]
+	*list = append(*list, &want)
+	return &want
 }
 
 // finish sorts the clauses' ids, and leaves out what a whole-organisation clause already says.
-func (b *reachBuilder) finish(list []levelClause) []Clause {
+func (b *reachBuilder) finish(list []*levelClause) []Clause {
 	var clauses []Clause
-	for i := range list {
-		c := &list[i]
+	for _, c := range list {
 		if c.level == levelOrg && c.Whose == Anyones && c.Condition == nil {
 			return []Clause{c.Clause}
 		}
-		c.Projects = sortedSet(c.Projects)
+		if b.unsorted {
+			c.Projects = sortedSet(c.Projects)
+		}
 		c.IDs = sortedSet(c.IDs)
 		clauses = append(clauses, c.Clause)
 	}

@@ -25,7 +25,7 @@ func (d Decision) Remedies() []Remedy {
 		return nil
 	}
 	p, r := d.holder.policy, d.Resource
-	pi := p.index[permissionKey{r.Kind, d.Action}]
+	pi, _ := p.index.find(r.Kind, d.Action)
 	var found []Remedy
 	for _, g := range p.helpful(p.permissions[pi].permission(), r) {
 		if p.wouldAllow(g, pi, d.Subject, &r) {

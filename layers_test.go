@@ -1,0 +1,133 @@
+package castellan_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/castellan-iam/castellan"
+
+// A layer is a folder and everything that its code, tests left out, may import beyond the standard
+// library, each with the reason. What is not named is not allowed.
+var layers = map[string]map[string]string{
+	".": {},
+	"policy": {
+		".":                        "the embedded model.conf",
+		"github.com/casbin/casbin": "the rules are Casbin's; in casbin.go alone",
+	},
+	"policy/gen":        {"policy": "reads the CSV as the policy does", "policy/gen/vet": "what the generated test calls"},
+	"policy/gen/vet":    {"policy": "knows which pairs are known"},
+	"policy/policytest": {"policy": "runs fixtures against a policy"},
+	"iam": {
+		"policy":                 "decides",
+		"github.com/google/uuid": "makes ids",
+	},
+	"iam/emqx":      {".": "the embedded policy.csv", "iam": "a System is its policy and rules", "policy": "typed vocabulary"},
+	"iam/lanit":     {"iam": "a System is its policy and rules", "policy": "typed vocabulary"},
+	"iam/devicehub": {"iam": "a System is its policy and rules", "policy": "typed vocabulary"},
+	"iam/iamhttp":   {"iam": "loads subjects and refuses", "policy": "names resources and actions"},
+	"iam/storetest": {"iam": "the contract that it proves", "policy": "ids and grants"},
+	"store": {
+		"iam":     "implements its Store",
+		"policy":  "turns a Reach into SQL",
+		"gorm.io": "the host's database; no driver",
+	},
+	"store/sqlite": {
+		"gorm.io":                    "the dialector with cgo",
+		"github.com/glebarez/sqlite": "the dialector without cgo",
+	},
+	"store/testdb": {
+		"store":        "migrates what it opens",
+		"store/sqlite": "the database that is always there",
+		"gorm.io":      "the drivers of the two others, in tests only",
+	},
+	"store/policystore": {
+		".":                              "the embedded model.conf",
+		"policy":                         "reads, checks and compiles what it stores",
+		"gorm.io":                        "the host's database; no driver",
+		"github.com/casbin/casbin":       "the model that gorm-adapter loads into",
+		"github.com/casbin/gorm-adapter": "the casbin_rule table; nobody else pays for its drivers",
+	},
+	"examples": nil, // hosts: they import what they like
+}
+
+// TestLayers holds the architecture against the imports (style rule 18).
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	files := 0
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		files++
+		checkImports(t, filepath.ToSlash(name))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 50 {
+		t.Errorf("walked %d files: the test no longer sees the module", files)
+	}
+}
+
+func checkImports(t *testing.T, name string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := path.Dir(name)
+	if strings.HasPrefix(dir, "examples") {
+		dir = "examples"
+	}
+	allowed, known := layers[dir]
+	if !known {
+		t.Errorf("%s: the folder is in no layer: say in layers what it may import, and why", name)
+		return
+	}
+	for _, spec := range f.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if allowed != nil && !allows(allowed, imported) {
+			t.Errorf("%s imports %s, which layer %s may not", name, imported, dir)
+		}
+		if dir == "policy" && path.Base(name) != "casbin.go" && strings.Contains(imported, "casbin/casbin") {
+			t.Errorf("%s imports %s: only casbin.go may", name, imported)
+		}
+	}
+}
+
+func allows(allowed map[string]string, imported string) bool {
+	ours, isOurs := strings.CutPrefix(imported, module)
+	if isOurs {
+		ours = strings.TrimPrefix(ours, "/")
+		if ours == "" {
+			ours = "."
+		}
+		return allowed[ours] != ""
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+		return true // the standard library
+	}
+	for prefix, reason := range allowed {
+		if reason != "" && (imported == prefix || strings.HasPrefix(imported, prefix+"/")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,4 @@
+package vet
+
+// Chain is the list of methods, for its test.
+var Chain = chain
