@@ -1,0 +1,103 @@
+package store
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+
+	"gorm.io/gorm"
+)
+
+// errorClass is what the store makes of a database's error.
+type errorClass uint8
+
+const (
+	failure   errorClass = iota
+	transient            // a deadlock, a serialization failure or a lock that did not come: trying again helps
+	duplicate            // a unique constraint
+)
+
+// The numbers of the databases for each class. No driver is imported: they are found by the
+// methods and fields with which the drivers carry them.
+var (
+	transientStates = []string{"40001", "40P01", "55P03"} // serialization failure, deadlock, lock not available
+	duplicateStates = []string{"23505"}
+
+	transientNumbers = []uint64{1213, 1205, 1020, 1614, 3572} // deadlock, lock wait timeout, record changed, XA deadlock, NOWAIT
+	duplicateNumbers = []uint64{1062, 1586}
+
+	transientCodes = []int64{5, 6}       // SQLITE_BUSY and SQLITE_LOCKED, with all their extended codes
+	duplicateCodes = []int64{1555, 2067} // SQLITE_CONSTRAINT_PRIMARYKEY and _UNIQUE
+)
+
+// classify looks through everything that err wraps.
+func classify(err error) errorClass {
+	if errors.Is(err, gorm.ErrDuplicatedKey) { // from a host that translates errors itself
+		return duplicate
+	}
+	var class errorClass
+	walk(err, func(e error) bool {
+		class = classOf(e)
+		return class == failure
+	})
+	return class
+}
+
+// walk visits err and all that it wraps until visit returns false.
+func walk(err error, visit func(error) bool) bool {
+	if err == nil {
+		return true
+	}
+	if !visit(err) {
+		return false
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return walk(wrapper.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapper.Unwrap() {
+			if !walk(inner, visit) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func classOf(err error) errorClass {
+	if e, ok := err.(interface{ SQLState() string }); ok { // pgconn.PgError, pq.Error
+		return pick(e.SQLState(), transientStates, duplicateStates)
+	}
+	if e, ok := err.(interface{ Code() int }); ok { // sqlite.Error of the pure-Go driver
+		return sqliteClass(int64(e.Code()))
+	}
+	v := reflect.Indirect(reflect.ValueOf(err))
+	if v.Kind() != reflect.Struct {
+		return failure
+	}
+	if number := v.FieldByName("Number"); number.Kind() == reflect.Uint16 { // mysql.MySQLError
+		return pick(number.Uint(), transientNumbers, duplicateNumbers)
+	}
+	if code := v.FieldByName("ExtendedCode"); code.Kind() == reflect.Int { // sqlite3.Error of the cgo driver
+		return sqliteClass(code.Int())
+	}
+	return failure
+}
+
+func sqliteClass(extended int64) errorClass {
+	if slices.Contains(transientCodes, extended&0xff) {
+		return transient
+	}
+	return pick(extended, nil, duplicateCodes)
+}
+
+func pick[T comparable](value T, transients, duplicates []T) errorClass {
+	switch {
+	case slices.Contains(transients, value):
+		return transient
+	case slices.Contains(duplicates, value):
+		return duplicate
+	default:
+		return failure
+	}
+}
