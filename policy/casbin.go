@@ -3,7 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -32,13 +32,12 @@ func loadModel(text string) (model.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policy: model: %w", err)
 	}
-	squeeze := strings.NewReplacer(" ", "", "_eft", ".eft")
 	for _, d := range definitions {
 		a := m[d.section][d.key]
 		if a == nil {
 			return nil, fmt.Errorf("policy: model: %s is missing: want %s = %s", d.key, d.key, d.want)
 		}
-		if squeeze.Replace(a.Value) != strings.ReplaceAll(d.want, " ", "") {
+		if strings.ReplaceAll(squeeze(a.Value), "_eft", ".eft") != squeeze(d.want) {
 			return nil, fmt.Errorf("policy: model: %s = %s: want %s = %s", d.key, a.Value, d.key, d.want)
 		}
 	}
@@ -46,59 +45,6 @@ func loadModel(text string) (model.Model, error) {
 		return nil, errors.New("policy: model: the matcher m is missing")
 	}
 	return m, nil
-}
-
-var literal = regexp.MustCompile(`"[^"]*"|'[^']*'`)
-
-// checkMatcher refuses a matcher with a literal that is no name of the policy: the table has cells
-// for roles, reaches, kinds and actions, and none for a certain account or project.
-func (p *Policy) checkMatcher(matcher string) error {
-	names := []string{Always, string(Allow), string(Deny), string(ReachOrg), string(ReachProject), string(ReachOwn)}
-	for _, role := range p.roleOrder {
-		names = append(names, string(role))
-	}
-	for _, info := range p.permissions {
-		names = append(names, string(info.kind), string(info.action))
-	}
-	for _, quoted := range literal.FindAllString(matcher, -1) {
-		if !slices.Contains(names, quoted[1:len(quoted)-1]) {
-			return fmt.Errorf("policy: model: the matcher names %s: it may compare with roles, reaches, kinds and actions of the policy only", quoted)
-		}
-	}
-	return nil
-}
-
-// local reports whether the matcher ties a rule to its own kind, action and role, so that each
-// rule needs to be asked about these alone. A matcher that does not is asked about everything.
-func local(matcher string) bool {
-	parts := conjuncts(matcher)
-	if !slices.Contains(parts, "r_kind==p_kind") || !slices.Contains(parts, "r_action==p_action") {
-		return false
-	}
-	squeezed := strings.Join(strings.Fields(matcher), "")
-	ours := strings.Count(squeezed, "g(r_sub,p_role,")
-	return strings.Count(squeezed, "g(") == ours && strings.Count(squeezed, "p_role") == ours
-}
-
-// conjuncts splits a matcher at the && that stand outside of parentheses; nil when an || does too.
-func conjuncts(matcher string) []string {
-	s := strings.Join(strings.Fields(matcher), "")
-	var parts []string
-	depth, start := 0, 0
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '(':
-			depth++
-		case s[i] == ')':
-			depth--
-		case depth == 0 && strings.HasPrefix(s[i:], "||"), s[i] == '?':
-			return nil
-		case depth == 0 && strings.HasPrefix(s[i:], "&&"):
-			parts = append(parts, s[start:i])
-			start = i + 2
-		}
-	}
-	return append(parts, s[start:])
 }
 
 // collector is a Casbin effector that decides nothing: it notes which rules matched.
@@ -116,12 +62,23 @@ func (c *collector) MergeEffects(_ string, _ []effector.Effect, matches []float6
 	return effector.Indeterminate, -1, nil
 }
 
-// A prober asks Casbin's matcher about made-up subjects, each of which holds one role at one level.
+// A prober asks Casbin's matcher about made-up subjects, each of which holds one role, at one level or several.
 type prober struct {
 	*Policy
 	enforcer  *casbin.Enforcer
 	collector collector
 	holds     bool // what every condition answers at the moment
+	local     bool
+	plain     bool
+	summed    map[shape]bool // which rules are known to add up over levels
+}
+
+// shape is all that a plain matcher tells rules apart by.
+type shape struct {
+	reach  Extent
+	effect Effect
+	always bool
+	own    bool
 }
 
 const probeOrg, probeProject, probeID = "probe", "probe", "probe"
@@ -131,19 +88,26 @@ func (p *Policy) newProber(roles []Role) (*prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkMatcher(m["m"]["m"].Value); err != nil {
+	matcher := m["m"]["m"].Value
+	if err := p.checkMatcher(matcher); err != nil {
 		return nil, err
 	}
-	pr := &prober{Policy: p}
+	pr := &prober{Policy: p, local: local(matcher), plain: plain(matcher), summed: make(map[shape]bool)}
 	if pr.enforcer, err = casbin.NewEnforcer(m); err != nil {
 		return nil, fmt.Errorf("policy: model: %w", err)
 	}
 	pr.enforcer.SetEffector(&pr.collector)
-	pr.enforcer.AddFunction("holds", func(...any) (any, error) { return pr.holds, nil })
+	pr.enforcer.AddFunction("holds", func(args ...any) (any, error) {
+		return pr.holds || args[0] == Always, nil
+	})
 	links := make([][]string, 0, len(roles)*int(levels))
 	for _, role := range roles {
-		for l := range levels {
-			links = append(links, []string{probeSubject(role, l), string(role), probePlace(l).String()})
+		for at := range allLevels {
+			for l := range levels {
+				if at.has(l) {
+					links = append(links, []string{probeSubject(role, at), string(role), probePlace(l).String()})
+				}
+			}
 		}
 	}
 	for _, link := range links {
@@ -154,7 +118,14 @@ func (p *Policy) newProber(roles []Role) (*prober, error) {
 	return pr, nil
 }
 
-func probeSubject(role Role, l level) string { return fmt.Sprintf("account:%d:%s", l, role) }
+// levelSet has a bit for each level.
+type levelSet uint8
+
+const allLevels = levelSet(1) << levels
+
+func (s levelSet) has(l level) bool { return s&(1<<l) != 0 }
+
+func probeSubject(role Role, at levelSet) string { return fmt.Sprintf("account:%d:%s", at, role) }
 
 func probePlace(l level) Place {
 	switch l {
@@ -173,11 +144,6 @@ func (p *Policy) fill(roles []Role) error {
 	if err != nil {
 		return err
 	}
-	oneByOne := local(pr.matcher())
-	var all []int32
-	for _, role := range roles {
-		all = append(all, p.roles[role].rules...)
-	}
 	for _, role := range roles {
 		groups := make(map[permissionKey][]int32)
 		for _, ri := range p.roles[role].rules {
@@ -186,8 +152,8 @@ func (p *Policy) fill(roles []Role) error {
 		}
 		table := make([][]entry, len(p.permissions))
 		for pi, info := range p.permissions {
-			rules := all
-			if oneByOne {
+			rules := p.roles[role].rules
+			if pr.local {
 				rules = groups[info.permissionKey]
 			}
 			if table[pi], err = pr.entries(role, info.permissionKey, rules); err != nil {
@@ -198,8 +164,6 @@ func (p *Policy) fill(roles []Role) error {
 	}
 	return nil
 }
-
-func (pr *prober) matcher() string { return pr.enforcer.GetModel()["m"]["m"].Value }
 
 // entries asks which of the rules match for a holder of the role, in every situation.
 func (pr *prober) entries(role Role, key permissionKey, rules []int32) ([]entry, error) {
@@ -234,16 +198,61 @@ func (pr *prober) entries(role Role, key permissionKey, rules []int32) ([]entry,
 	if !conditional {
 		without = where
 	}
+	for _, own := range []bool{false, true} {
+		if err := pr.checkSums(rules, where, without, role, key, own); err != nil {
+			return nil, err
+		}
+	}
 	return pr.makeEntries(rules, where, without)
 }
 
 // note adds the situation to each rule that matches in it.
 func (pr *prober) note(where []situationSet, role Role, l level, key permissionKey, own bool) error {
-	matched, err := pr.ask(probeSubject(role, l), key, own)
+	matched, err := pr.ask(probeSubject(role, 1<<l), key, own)
 	for _, i := range matched {
 		where[i] |= situationOf(l, own).set()
 	}
 	return err
+}
+
+// checkSums refuses a matcher by which holding a role at two levels is something else than holding
+// it at each of them. Under a plain matcher, rules of one shape need to be asked once.
+func (pr *prober) checkSums(rules []int32, where, without []situationSet, role Role, key permissionKey, own bool) error {
+	known := pr.plain
+	for _, ri := range rules {
+		r := &pr.rules[ri]
+		s := shape{r.Reach, r.Effect, r.Condition == Always, own}
+		known = known && pr.summed[s]
+		pr.summed[s] = true
+	}
+	if known {
+		return nil
+	}
+	for at := range allLevels {
+		if bits.OnesCount8(uint8(at)) < 2 {
+			continue // these were asked one by one
+		}
+		var single situationSet
+		for l := range levels {
+			if at.has(l) {
+				single |= situationOf(l, own).set()
+			}
+		}
+		for round, found := range [][]situationSet{where, without} {
+			pr.holds = round == 0
+			matched, err := pr.ask(probeSubject(role, at), key, own)
+			if err != nil {
+				return err
+			}
+			for i, ri := range rules {
+				if slices.Contains(matched, i) != (found[i]&single != 0) {
+					return fmt.Errorf("policy: model: the matcher lets the rule %q depend on several places at once: "+
+						"what a role gives where it is held must not change with where else it is held", pr.rules[ri])
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // makeEntries tells from the two rounds which rules depend on their condition.

@@ -63,9 +63,10 @@ func anyLevel(own bool) situationSet {
 }
 
 // has reports whether the holder may do it with every resource of the place: always, or at least
-// whenever the condition holds. Any deny, conditional or not, counts against it.
+// whenever the condition holds. Any deny that can meet a resource of the place, conditional or not,
+// counts against it.
 func (h *Holder) has(pi int32, at Place, own bool, condition *Condition) bool {
-	if !h.active || at.Org != h.org {
+	if !h.active || at.Org != h.org || h.deniedWithin(pi, at, own) {
 		return false
 	}
 	r := Resource{Org: at.Org, Project: at.Project, ID: at.ID, Kind: at.Kind}
@@ -78,6 +79,38 @@ func (h *Holder) has(pi int32, at Place, own bool, condition *Condition) bool {
 		return !e.denies
 	})
 	return allowed
+}
+
+// deniedWithin reports whether something that is held in a narrower place, or across the place,
+// denies it. A resource may lie in any project.
+func (h *Holder) deniedWithin(pi int32, at Place, own bool) bool {
+	denies := func(list []held, l level) bool {
+		return slices.ContainsFunc(list, func(x held) bool {
+			return slices.ContainsFunc(x.entries(pi), func(e entry) bool {
+				return e.denies && e.where&situationOf(l, own).set() != 0
+			})
+		})
+	}
+	if at.level() != levelProject {
+		for i := range h.projects {
+			if denies(h.projects[i].held, levelProject) {
+				return true
+			}
+		}
+		if len(h.open) > 0 && denies(h.orgWide, levelProject) {
+			return true
+		}
+	}
+	if at.level() == levelResource {
+		return false // what is held on the resource itself stands in each
+	}
+	base := h.policy.permissions[pi].kind.Base()
+	for key, named := range h.resources {
+		if key.kind == base && denies(named, levelResource) {
+			return true
+		}
+	}
+	return false
 }
 
 // CeilingError says why somebody may not give something to another.

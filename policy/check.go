@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,20 @@ type checker struct {
 	conditions []string
 	kindNames  []string
 	roleNames  []string
-	seen       map[string]int // a row's identity → line
+	seen       map[string]position // of a row's identity
+}
+
+type position struct {
+	file string
+	line int
+}
+
+// in says where the position is, seen from a file.
+func (at position) in(file string) string {
+	if at.file == file {
+		return fmt.Sprintf("line %d", at.line)
+	}
+	return fmt.Sprintf("line %d of %s", at.line, at.file)
 }
 
 func compileMistakes(docs []*Document, conditions []Condition) (*Policy, Mistakes) {
@@ -24,7 +38,7 @@ func compileMistakes(docs []*Document, conditions []Condition) (*Policy, Mistake
 			gives: make(map[Role]map[Role]bool),
 		},
 		conditions: []string{Always},
-		seen:       make(map[string]int),
+		seen:       make(map[string]position),
 	}
 	for _, one := range conditions {
 		c.conditions = append(c.conditions, one.Name)
@@ -52,10 +66,10 @@ func (c *checker) each(section string, check func(file string, row Row)) {
 func (c *checker) twice(file string, line int, what string, key ...string) bool {
 	k := what + "\x00" + strings.Join(key, "\x00")
 	if first, again := c.seen[k]; again {
-		c.wrong.add(file, line, "%s %s is already on line %d", what, strings.Join(key, ", "), first)
+		c.wrong.add(file, line, "%s %s is already on %s", what, strings.Join(key, ", "), first.in(file))
 		return true
 	}
-	c.seen[k] = line
+	c.seen[k] = position{file, line}
 	return false
 }
 
@@ -120,8 +134,8 @@ func (c *checker) rule(file string, row Row) {
 	if r.Effect == Allow {
 		opposite[4] = string(Deny)
 	}
-	if line, ok := c.seen["rule\x00"+strings.Join(opposite, "\x00")]; ok {
-		c.wrong.add(file, row.Line, "the rule contradicts line %d, which has the effect %s", line, opposite[4])
+	if first, ok := c.seen["rule\x00"+strings.Join(opposite, "\x00")]; ok {
+		c.wrong.add(file, row.Line, "the rule contradicts %s, which has the effect %s", first.in(file), opposite[4])
 		return
 	}
 	t := c.roles[r.Role]

@@ -44,7 +44,7 @@ func (v Values) Get(name string) string {
 //
 //	policy.OneOf("dedicated_or_premium", "plan", "dedicated", "premium")
 func OneOf(name, attribute string, values ...string) Condition {
-	values = slices.Clone(values)
+	values = append([]string{}, values...) // not nil, even of none
 	return Condition{
 		Name:  name,
 		Needs: []string{attribute},

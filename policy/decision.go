@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Decision is an answer with its reason. The zero Decision denies.
 type Decision struct {
@@ -74,7 +78,7 @@ func (d *Decision) set(reason Reason, e *entry, x *held) {
 // explainAbsence looks for what comes closest when nothing that is held allows.
 func (h *Holder) explainAbsence(d *Decision, pi int32) {
 	for _, g := range h.expired {
-		if h.policy.wouldAllow(g, pi, h.id, &d.Resource) {
+		if h.wouldAllow(g, pi, &d.Resource) {
 			d.Reason, d.Grant = Expired, g
 			return
 		}
@@ -90,30 +94,31 @@ func (h *Holder) explainAbsence(d *Decision, pi int32) {
 	}
 }
 
-// wouldAllow reports whether the grant alone would allow the permission on the resource.
-func (p *Policy) wouldAllow(g Grant, pi int32, id AccountID, r *Resource) bool {
-	g.Expires = g.Expires.AddDate(0, 0, 0)
-	h := Holder{policy: p, id: id, org: g.At.Org, active: true}
-	if r.Org != h.org {
+// wouldAllow reports whether the grant alone would allow the holder the permission on the resource.
+func (h *Holder) wouldAllow(g Grant, pi int32, r *Resource) bool {
+	alone := Holder{policy: h.policy, id: h.id, org: h.org, active: true, open: h.open}
+	if g.At.Org != h.org || r.Org != h.org {
 		return false
 	}
 	var inProjects []projectHeld
-	h.add(g, &inProjects)
-	h.group(inProjects)
-	v := h.weigh(pi, r)
+	alone.add(g, &inProjects)
+	alone.group(inProjects)
+	v := alone.weigh(pi, r)
 	return v.allows()
 }
 
-// String says the decision in a sentence, for logs and support; it is not for the outside.
+// String says the decision in a sentence, for logs and support; it is not for the outside. What
+// came with the request is quoted where it is not plain, so that no id can break a log's line (SB-84).
 func (d Decision) String() string {
-	what := fmt.Sprintf("%s may not %s", orNobody(d.Subject), NewPermission(d.Resource.Kind, d.Action))
+	permission := plainly(string(NewPermission(d.Resource.Kind, d.Action)))
+	what := fmt.Sprintf("%s may not %s", orNobody(d.Subject), permission)
 	rule := fmt.Sprintf("%s:%d", d.Rule.File, d.Rule.Line)
 	if d.Rule == (Rule{}) {
 		rule = "a grant of the permission itself"
 	}
 	switch d.Reason {
 	case Allowed:
-		return fmt.Sprintf("%s may %s: by %s, holding %s", d.Subject, NewPermission(d.Resource.Kind, d.Action), rule, d.Grant)
+		return fmt.Sprintf("%s may %s: by %s, holding %s", orNobody(d.Subject), permission, rule, d.Grant)
 	case Inactive:
 		return what + ": the account is not active"
 	case NoOrganization:
@@ -123,7 +128,7 @@ func (d Decision) String() string {
 	case UnknownKind:
 		return what + fmt.Sprintf(": the policy declares no kind %q", d.Resource.Kind)
 	case UnknownAction:
-		return what + fmt.Sprintf(": the policy declares no action %q for %s", d.Action, d.Resource.Kind)
+		return what + fmt.Sprintf(": the policy declares no action %q for %s", d.Action, plainly(string(d.Resource.Kind)))
 	case DeniedByRule:
 		return what + fmt.Sprintf(": denied by %s, holding %s", rule, d.Grant)
 	case ConditionNotMet:
@@ -156,5 +161,13 @@ func orNobody(id AccountID) string {
 	if id == "" {
 		return "nobody"
 	}
-	return string(id)
+	return plainly(string(id))
+}
+
+// plainly returns s as it is when it is one plain word, and as a Go string otherwise.
+func plainly(s string) string {
+	if quoted := strconv.Quote(s); len(quoted) != len(s)+2 || strings.Contains(s, " ") {
+		return quoted
+	}
+	return s
 }

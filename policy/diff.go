@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Change is a difference between two policies: a role that may do something more, less, or under
 // other circumstances.
@@ -28,7 +32,7 @@ func (c Change) String() string {
 }
 
 // Diff returns what changes for each role when p is replaced by next, in the order of the roles and
-// permissions of both. It is empty when both decide alike under the same model.
+// permissions of both. It is empty when both have the same rules, and so decide alike under the same model.
 func (p *Policy) Diff(next *Policy) []Change {
 	var changes []Change
 	for _, role := range union(p.roleOrder, next.roleOrder) {
@@ -65,26 +69,26 @@ func giveState(p *Policy, granter, role Role) string {
 	return ""
 }
 
-// describe says for each permission by which rules the role has it.
+// describe says for each permission by which rules the role has it, whatever their order in the file.
 func (p *Policy) describe(role Role) map[Permission]string {
-	said := make(map[Permission]string)
-	t := p.roles[role]
-	if t == nil {
-		return said
+	rules := make(map[Permission][]string)
+	if t := p.roles[role]; t != nil {
+		for _, ri := range t.rules {
+			r := p.rules[ri]
+			text := string(r.Reach)
+			if r.Effect == Deny {
+				text = "deny " + text
+			}
+			if r.Condition != Always {
+				text += " if " + r.Condition
+			}
+			rules[r.Permission()] = append(rules[r.Permission()], text)
+		}
 	}
-	for _, ri := range t.rules {
-		r := p.rules[ri]
-		text := string(r.Reach)
-		if r.Effect == Deny {
-			text = "deny " + text
-		}
-		if r.Condition != Always {
-			text += " if " + r.Condition
-		}
-		if before := said[r.Permission()]; before != "" {
-			text = before + ", " + text
-		}
-		said[r.Permission()] = text
+	said := make(map[Permission]string, len(rules))
+	for name, texts := range rules {
+		slices.Sort(texts)
+		said[name] = strings.Join(texts, ", ")
 	}
 	return said
 }

@@ -46,10 +46,10 @@ func ReadDocument(name string, data []byte) (*Document, error) {
 	d := &Document{name: name}
 	var wrong Mistakes
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
-	text := strings.TrimSuffix(string(data), "\n")
-	if text == "" {
+	if len(data) == 0 {
 		return d, nil
 	}
+	text := strings.TrimSuffix(string(data), "\n")
 	for i, line := range strings.Split(text, "\n") {
 		d.readLine(strings.TrimSuffix(line, "\r"), i+1, &wrong)
 	}
@@ -105,6 +105,8 @@ func (r Row) check() string {
 			return fmt.Sprintf("the %s has %d bytes: at most %d", want[i], len(f), maxField)
 		case f != strings.TrimSpace(f):
 			return fmt.Sprintf("the %s %q has a blank at its edge", want[i], f)
+		case strings.ContainsRune(f, '\t'):
+			return fmt.Sprintf("the %s %q has a tab", want[i], f)
 		case strings.IndexFunc(f, unprintable) >= 0:
 			return fmt.Sprintf("the %s %q has an unprintable character", want[i], f)
 		}

@@ -42,7 +42,7 @@ func (g Grant) String() string {
 	if g.IsZero() {
 		return "nothing"
 	}
-	s := string(g.Role) + string(g.Permission) + " at " + g.At.String()
+	s := plainly(string(g.Role)+string(g.Permission)) + " at " + g.At.String()
 	if !g.Expires.IsZero() {
 		s += " until " + g.Expires.UTC().Format(time.RFC3339)
 	}
@@ -58,10 +58,10 @@ func (p *Policy) CheckGrant(g Grant) error {
 	case !g.At.Valid():
 		return fmt.Errorf("policy: a grant needs a place: an organisation, a project of it, or a resource by its base kind and id; got %+v", g.At)
 	case g.Permission != "":
-		if _, ok := p.permission(g.Permission); !ok {
+		if !p.Knows(g.Permission.Kind(), g.Permission.Action()) {
 			return fmt.Errorf("policy: unknown permission %q", g.Permission)
 		}
-	case p.roles[g.Role] == nil || !g.Role.UsableIn(g.At.Org):
+	case !p.HasRole(g.Role) || !g.Role.UsableIn(g.At.Org):
 		return fmt.Errorf("policy: unknown role %q", g.Role)
 	}
 	return nil

@@ -106,7 +106,7 @@ const linearProjects = 8
 
 // Holder makes a holder of what params say.
 func (p *Policy) Holder(params HolderParams) *Holder {
-	h := &Holder{policy: p, id: params.ID, org: params.Org, active: !params.Inactive && params.ID != "" && params.Org != ""}
+	h := &Holder{policy: p, id: params.ID, org: params.Org, active: p != nil && !params.Inactive && params.ID != "" && params.Org != ""}
 	h.grants = make([]Grant, 0, len(params.Grants))
 	var inProjects []projectHeld
 	for _, g := range params.Grants {

@@ -10,7 +10,7 @@ import (
 
 // WriteMatrix writes the policy as a Markdown table: a row for each permission, a column for each
 // role. Consecutive permissions with the same section and title share a row: ✓ for all of them,
-// "Read only" for those alone that read (view, list), ✗ for none. Footnotes say where a rule holds
+// "Read only" for some that only read (view, list), "partly" for other parts, ✗ for none. Footnotes say where a rule holds
 // only in bound projects (ᵖ), only for what one owns (ᵒ), or only under a condition. What the cells
 // say is what the compiled policy decides. With roles, the columns are these, in this order.
 func (p *Policy) WriteMatrix(w io.Writer, roles ...Role) error {
@@ -20,7 +20,7 @@ func (p *Policy) WriteMatrix(w io.Writer, roles ...Role) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprint(b, "| Permission |")
 	for _, role := range roles {
-		fmt.Fprintf(b, " %s |", p.Title(role))
+		fmt.Fprintf(b, " %s |", cellText(p.Title(role)))
 	}
 	fmt.Fprintf(b, "\n|---|%s\n", strings.Repeat(":---:|", len(roles)))
 	section := ""
@@ -31,9 +31,9 @@ func (p *Policy) WriteMatrix(w io.Writer, roles ...Role) error {
 		}
 		if s := p.permissions[from].section; s != section {
 			section = s
-			fmt.Fprintf(b, "| **%s** |%s\n", section, strings.Repeat(" |", len(roles)))
+			fmt.Fprintf(b, "| **%s** |%s\n", cellText(section), strings.Repeat(" |", len(roles)))
 		}
-		fmt.Fprintf(b, "| %s |", p.permissions[from].title)
+		fmt.Fprintf(b, "| %s |", cellText(p.permissions[from].title))
 		for _, role := range roles {
 			fmt.Fprintf(b, " %s |", p.matrixCell(role, from, to))
 		}
@@ -50,16 +50,17 @@ func (p *Policy) matrixCell(role Role, from, to int) string {
 	if t == nil {
 		return "✗"
 	}
-	has, reads := 0, false
+	has, reads := 0, 0
 	var marks []string
 	for pi := from; pi < to; pi++ {
-		mark, ok := cellMark(t.cells[pi])
+		mark, ok := cellMarks(t.entriesOf(int32(pi)))
 		if !ok {
 			continue
 		}
 		has++
-		action := p.permissions[pi].action
-		reads = reads || action == View || action == List
+		if action := p.permissions[pi].action; action == View || action == List {
+			reads++
+		}
 		for _, m := range mark {
 			if !slices.Contains(marks, m) {
 				marks = append(marks, m)
@@ -72,32 +73,46 @@ func (p *Policy) matrixCell(role Role, from, to int) string {
 		return "✗"
 	case has == to-from:
 		return "✓" + suffix
-	case reads:
+	case has == reads:
 		return "Read only" + suffix
 	default:
 		return "partly" + suffix
 	}
 }
 
-// cellMark says how a cell allows, and false when it does not.
-func cellMark(c cell) (marks []string, ok bool) {
-	if c.denies() {
-		return nil, false
+// cellMarks says how the rules of a role allow a permission, and false when they never do.
+func cellMarks(entries []entry) (marks []string, ok bool) {
+	var may, always, never, maybeNot situationSet
+	for _, e := range entries {
+		switch {
+		case e.denies && e.condition == nil:
+			never |= e.where
+		case e.denies:
+			maybeNot |= e.where
+		case e.condition == nil:
+			always |= e.where
+			fallthrough
+		default:
+			may |= e.where
+		}
 	}
-	conditional := situationSet(c >> conditionShift)
-	where := situationSet(c&allBits) | conditional&everywhere
-	if where == 0 {
-		return nil, false
-	}
+	where := may &^ never
 	switch {
+	case where == 0:
+		return nil, false
 	case where&situationOf(levelOrg, false).set() != 0:
+		where = situationOf(levelOrg, false).set()
 	case where&anyLevel(false) != 0:
+		where &= anyLevel(false)
 		marks = append(marks, "ᵖ")
 	default:
 		marks = append(marks, "ᵒ")
 	}
-	if conditional != 0 {
+	if where&^always != 0 || where&maybeNot != 0 {
 		marks = append(marks, "ᶜ")
 	}
 	return marks, true
 }
+
+// cellText keeps a title within its cell of a Markdown table.
+func cellText(title string) string { return strings.ReplaceAll(title, "|", `\|`) }

@@ -197,11 +197,7 @@ func TestMatrixTitles(t *testing.T) {
 	t.Parallel()
 	for _, s := range shipped() {
 		rows, _ := readTable(t, s.matrix)
-		text, err := os.ReadFile(s.file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := policy.ReadDocument(s.file, text)
+		doc, err := policy.ReadDocument(s.file, fileOf(t, s.file))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,9 @@ type RolesThatAllow struct {
 // are not weighed: it finds candidates, and [Holder.Can] decides about each.
 func (p *Policy) RolesThatAllow(action Action, kind Kind) RolesThatAllow {
 	var found RolesThatAllow
+	if p == nil {
+		return found
+	}
 	pi, known := p.index.find(kind, action)
 	if !known {
 		return found

@@ -109,7 +109,7 @@ func Compile(config Config, docs ...*Document) (*Policy, error) {
 
 // With returns a policy that has the rules of another document too. Only the roles that the
 // document declares are compiled, so that the roles of one organisation are added in a moment;
-// rules of the document for roles that it does not declare are refused.
+// rules of the document for roles that it does not declare are refused, and so are gifts between such roles.
 func (p *Policy) With(doc *Document) (*Policy, error) {
 	next, wrong := compileMistakes(append(slices.Clone(p.docs), doc), p.config.Conditions)
 	declared := make(map[Role]bool)
@@ -123,8 +123,11 @@ func (p *Policy) With(doc *Document) (*Policy, error) {
 	}
 	var added []Role
 	for _, row := range doc.Rows() {
-		if row.Section == "p" && !declared[Role(row.Fields[0])] {
+		switch {
+		case row.Section == "p" && !declared[Role(row.Fields[0])]:
 			wrong.add(doc.name, row.Line, "role %q is not declared in this document: want a p4 row for it", row.Fields[0])
+		case row.Section == "p2" && !declared[Role(row.Fields[0])] && !declared[Role(row.Fields[1])]:
+			wrong.add(doc.name, row.Line, "neither role %q nor %q is declared in this document: want a p4 row for one of them", row.Fields[0], row.Fields[1])
 		}
 	}
 	if err := wrong.orNil(); err != nil {
@@ -155,32 +158,41 @@ func Must(p *Policy, err error) *Policy {
 }
 
 // Rules returns every rule, in the order of the files.
-func (p *Policy) Rules() []Rule { return slices.Clone(p.rules) }
+func (p *Policy) Rules() []Rule {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.rules)
+}
 
 // Roles returns every role, in the order of their p4 rows.
-func (p *Policy) Roles() []Role { return slices.Clone(p.roleOrder) }
+func (p *Policy) Roles() []Role {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.roleOrder)
+}
 
 // HasRole reports whether the policy declares the role.
 func (p *Policy) HasRole(role Role) bool { return p != nil && p.roles[role] != nil }
 
 // Title returns the title of a role, and "" for a role that is not declared.
 func (p *Policy) Title(role Role) string {
-	if t := p.roles[role]; t != nil {
-		return t.title
+	if !p.HasRole(role) {
+		return ""
 	}
-	return ""
+	return p.roles[role].title
 }
 
 // Bindable reports whether the role can be bound to projects: it has a rule of reach project.
 func (p *Policy) Bindable(role Role) bool {
-	t := p.roles[role]
-	return t != nil && t.bindable
+	return p.HasRole(role) && p.roles[role].bindable
 }
 
 // Gives returns the roles that a holder of the role may give to others, in the order of their p4 rows.
 func (p *Policy) Gives(granter Role) []Role {
 	var roles []Role
-	for _, role := range p.roleOrder {
+	for _, role := range p.Roles() {
 		if p.gives[granter][role] {
 			roles = append(roles, role)
 		}
@@ -190,6 +202,9 @@ func (p *Policy) Gives(granter Role) []Role {
 
 // Vocabulary returns every permission, in the order of the p3 rows.
 func (p *Policy) Vocabulary() []Permission {
+	if p == nil {
+		return nil
+	}
 	all := make([]Permission, len(p.permissions))
 	for i, info := range p.permissions {
 		all[i] = info.permission()
@@ -207,11 +222,21 @@ func (p *Policy) Knows(kind Kind, action Action) bool {
 }
 
 // Conditions returns the conditions that rules may name.
-func (p *Policy) Conditions() []Condition { return slices.Clone(p.config.Conditions) }
+func (p *Policy) Conditions() []Condition {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.config.Conditions)
+}
 
 // Version is a hash of the model and all rows: two policies of the same version decide alike,
 // as far as their conditions do.
-func (p *Policy) Version() string { return p.version }
+func (p *Policy) Version() string {
+	if p == nil {
+		return ""
+	}
+	return p.version
+}
 
 // WriteTo writes the policy's documents one after the other, in canonical form.
 func (p *Policy) WriteTo(w io.Writer) (int64, error) {

@@ -132,6 +132,10 @@ func randomGrant(t *dice, p *policy.Policy) policy.Grant {
 }
 
 func randomHolder(t *dice, p *policy.Policy, id policy.AccountID) *policy.Holder {
+	return p.Holder(randomParams(t, p, id))
+}
+
+func randomParams(t *dice, p *policy.Policy, id policy.AccountID) policy.HolderParams {
 	params := policy.HolderParams{ID: id, Org: "acme", Now: randomNow}
 	for range t.roll(7) {
 		params.Grants = append(params.Grants, randomGrant(t, p))
@@ -148,7 +152,7 @@ func randomHolder(t *dice, p *policy.Policy, id policy.AccountID) *policy.Holder
 		}
 	}
 	params.Inactive = t.roll(20) == 19
-	return p.Holder(params)
+	return params
 }
 
 func randomResource(t *dice) policy.Resource {

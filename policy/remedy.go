@@ -24,11 +24,14 @@ func (d Decision) Remedies() []Remedy {
 	default:
 		return nil
 	}
+	if d.holder == nil { // made by hand
+		return nil
+	}
 	p, r := d.holder.policy, d.Resource
 	pi, _ := p.index.find(r.Kind, d.Action)
 	var found []Remedy
 	for _, g := range p.helpful(p.permissions[pi].permission(), r) {
-		if p.wouldAllow(g, pi, d.Subject, &r) {
+		if d.holder.wouldAllow(g, pi, &r) {
 			found = append(found, Remedy{Grant: g, Gives: p.size(g), Givers: p.givers(g)})
 		}
 	}

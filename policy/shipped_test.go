@@ -93,8 +93,8 @@ func (s system) load(t testing.TB) *policy.Policy {
 	return p
 }
 
-// emqx returns the policy at the root of the module.
-func emqx(t testing.TB) *policy.Policy { return shipped()[0].load(t) }
+// platform returns the policy at the root of the module.
+func platform(t testing.TB) *policy.Policy { return shipped()[0].load(t) }
 
 // compile compiles a policy that a test writes out, with the conditions of deny.csv.
 func compile(t testing.TB, csv string) *policy.Policy {
@@ -118,11 +118,16 @@ var (
 
 func TestEmbeddedPolicyIsTheFileAtTheRoot(t *testing.T) {
 	t.Parallel()
-	file, err := os.ReadFile("../policy.csv")
+	if string(fileOf(t, "../policy.csv")) != castellan.PolicyCSV() {
+		t.Error("castellan.PolicyCSV is not policy.csv")
+	}
+}
+
+func fileOf(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(file) != castellan.PolicyCSV() {
-		t.Error("castellan.PolicyCSV is not policy.csv")
-	}
+	return text
 }
