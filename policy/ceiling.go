@@ -8,33 +8,35 @@ import (
 
 // Missing returns what the grant would give to another that the holder itself lacks there: the
 // counter-example to "nobody gives what they do not have". A role counts with all of its rules,
-// also those that hold in projects only: a binding may bring them to life at any time.
+// also those that hold in projects only: a binding may bring them to life at any time. What the
+// holder has for a while covers nothing that would last longer.
 func (h *Holder) Missing(g Grant) []Permission {
 	if h == nil || h.policy == nil {
 		return nil
 	}
-	x, ok := h.policy.tableOf(g)
-	if !ok {
+	t := h.policy.tableOf(g)
+	if t == nil {
 		return nil
 	}
 	var missing []Permission
 	for pi, info := range h.policy.permissions {
-		if !h.covers(x.entries(int32(pi)), int32(pi), g) {
+		if !h.covers(t.entriesOf(int32(pi)), int32(pi), g) {
 			missing = append(missing, info.permission())
 		}
 	}
 	return missing
 }
 
-func (p *Policy) tableOf(g Grant) (held, bool) {
+// tableOf returns everything that a grant gives, and nil for one that the policy does not know.
+func (p *Policy) tableOf(g Grant) *roleTable {
 	if p.CheckGrant(g) != nil {
-		return held{}, false
+		return nil
 	}
 	if g.Permission == "" {
-		return held{table: p.roles[g.Role], only: -1}, true
+		return p.roles[g.Role]
 	}
 	pi, _ := p.permission(g.Permission)
-	return held{table: p.direct[pi], only: pi}, true
+	return p.direct[pi]
 }
 
 // covers reports whether the holder has at the grant's place whatever the entries allow there.
@@ -45,7 +47,7 @@ func (h *Holder) covers(entries []entry, pi int32, g Grant) bool {
 			continue
 		}
 		for _, own := range []bool{false, true} {
-			if e.where&anyLevel(own) != 0 && !h.has(pi, g.At, own, e.condition) {
+			if e.where&anyLevel(own) != 0 && !h.has(pi, g, own, e.condition) {
 				return false
 			}
 		}
@@ -62,10 +64,11 @@ func anyLevel(own bool) situationSet {
 	return s
 }
 
-// has reports whether the holder may do it with every resource of the place: always, or at least
-// whenever the condition holds. Any deny that can meet a resource of the place, conditional or not,
-// counts against it.
-func (h *Holder) has(pi int32, at Place, own bool, condition *Condition) bool {
+// has reports whether the holder may do it with every resource of the grant's place, for as long as
+// the grant lasts: always, or at least whenever the condition holds. Any deny that can meet a
+// resource of the place, conditional or not, counts against it.
+func (h *Holder) has(pi int32, g Grant, own bool, condition *Condition) bool {
+	at := g.At
 	if !h.active || at.Org != h.org || h.deniedWithin(pi, at, own) {
 		return false
 	}
@@ -74,9 +77,14 @@ func (h *Holder) has(pi int32, at Place, own bool, condition *Condition) bool {
 		r.Owner = h.id
 	}
 	allowed := false
-	h.each(pi, &r, func(_ *held, e *entry) bool {
-		allowed = !e.denies && (allowed || e.condition == nil || e.condition == condition)
-		return !e.denies
+	h.each(pi, &r, func(x *held, e *entry) bool {
+		if e.denies {
+			allowed = false
+			return false
+		}
+		holds := e.condition == nil || e.condition == condition
+		allowed = allowed || holds && h.grants[x.grant].lasts(g.Expires)
+		return true
 	})
 	return allowed
 }
@@ -86,7 +94,7 @@ func (h *Holder) has(pi int32, at Place, own bool, condition *Condition) bool {
 func (h *Holder) deniedWithin(pi int32, at Place, own bool) bool {
 	denies := func(list []held, l level) bool {
 		return slices.ContainsFunc(list, func(x held) bool {
-			return slices.ContainsFunc(x.entries(pi), func(e entry) bool {
+			return slices.ContainsFunc(x.table.entriesOf(pi), func(e entry) bool {
 				return e.denies && e.where&situationOf(l, own).set() != 0
 			})
 		})
@@ -170,7 +178,7 @@ func (h *Holder) MayGrant(g Grant) error {
 // gives reports whether a role that the holder has at the place, or around it, may give the role.
 func (h *Holder) gives(g Grant) bool {
 	return slices.ContainsFunc(h.grants, func(mine Grant) bool {
-		if !h.policy.gives[mine.Role][g.Role] {
+		if !h.policy.gives[mine.Role][g.Role] || !mine.lasts(g.Expires) {
 			return false
 		}
 		return mine.At.level() == levelOrg || mine.At == g.At

@@ -44,7 +44,7 @@ func (h *Holder) sum(pi int32, r *Resource) cell {
 
 func sumOf(list []held, pi int32) (sum cell) {
 	for i := range list {
-		sum |= list[i].cell(pi)
+		sum |= list[i].table.cell(pi)
 	}
 	return sum
 }
@@ -52,8 +52,8 @@ func sumOf(list []held, pi int32) (sum cell) {
 // sumOfRoles leaves out single permissions: they do not spread to open projects.
 func sumOfRoles(list []held, pi int32) (sum cell) {
 	for i := range list {
-		if list[i].only < 0 {
-			sum |= list[i].cell(pi)
+		if !list[i].table.direct {
+			sum |= list[i].table.cell(pi)
 		}
 	}
 	return sum
@@ -77,7 +77,7 @@ func (h *Holder) each(pi int32, r *Resource, visit func(x *held, e *entry) bool)
 		}
 		if h.open[r.Project] {
 			for i := range h.orgWide {
-				if h.orgWide[i].only < 0 && !eachEntry(&h.orgWide[i], pi, situationOf(levelProject, own), visit) {
+				if !h.orgWide[i].table.direct && !eachEntry(&h.orgWide[i], pi, situationOf(levelProject, own), visit) {
 					return
 				}
 			}
@@ -94,7 +94,7 @@ func (h *Holder) each(pi int32, r *Resource, visit func(x *held, e *entry) bool)
 }
 
 func eachEntry(x *held, pi int32, s situation, visit func(x *held, e *entry) bool) bool {
-	entries := x.entries(pi)
+	entries := x.table.entriesOf(pi)
 	for i := range entries {
 		if entries[i].where&s.set() != 0 && !visit(x, &entries[i]) {
 			return false

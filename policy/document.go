@@ -177,13 +177,16 @@ func cutQuoted(line string) (field, rest string, err error) {
 	return b.String(), line, nil
 }
 
-// NewDocument makes a document of rows without comments, as read from a database. Row lines are
-// renumbered from 1. The error is of type [Mistakes].
+// NewDocument makes a document of rows without comments, as read from a database. Where a row's Line
+// is 0, it becomes the row's position, counted from 1. The error is of type [Mistakes].
 func NewDocument(name string, rows []Row) (*Document, error) {
 	d := &Document{name: name}
 	var wrong Mistakes
 	for i, r := range rows {
-		r = Row{Line: i + 1, Section: r.Section, Fields: slices.Clone(r.Fields)}
+		r.Fields = slices.Clone(r.Fields)
+		if r.Line == 0 {
+			r.Line = i + 1
+		}
 		if problem := r.check(); problem != "" {
 			wrong.add(name, r.Line, "%s", problem)
 			continue

@@ -139,7 +139,7 @@ func TestMalformedLinesAreRefused(t *testing.T) {
 // NewDocument, for rows of a database, holds them to the same rules.
 func TestNewDocumentChecksRows(t *testing.T) {
 	t.Parallel()
-	row := func(fields ...string) policy.Row { return policy.Row{Line: 99, Section: fields[0], Fields: fields[1:]} }
+	row := func(fields ...string) policy.Row { return policy.Row{Section: fields[0], Fields: fields[1:]} }
 	rows := []policy.Row{
 		row("p4", "root", "Root"), row("p4", "root"), row("", "a"), row("p4", "a\nb", "A"), row("p4", "a", " A"),
 		row("p4", "a", "A\tB"), row("p4", "", "A"), row("p4", "b", `say "b", b`),
@@ -156,6 +156,14 @@ func TestNewDocumentChecksRows(t *testing.T) {
 	}
 	if got, want := canonical(t, doc), "p4, root, Root\np4, b, \"say \"\"b\"\", b\"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	// A line that is given stays: it may be the id of the row.
+	rows = []policy.Row{{Line: 99, Section: "p4", Fields: []string{"a", "A"}}, {Line: 7, Section: "p4", Fields: []string{"", "A"}}}
+	if _, err := policy.NewDocument("rules", rows[1:]); err == nil || !strings.HasPrefix(err.Error(), "rules:7: ") {
+		t.Errorf("got %v: want a mistake at rules:7", err)
+	}
+	if numbered, err := policy.NewDocument("rules", rows[:1]); err != nil || numbered.Rows()[0].Line != 99 {
+		t.Errorf("got %v: want the row at its line 99", err)
 	}
 	// What comes out is a copy.
 	doc.Rows()[0].Fields[0] = "changed"

@@ -34,6 +34,11 @@ func (g Grant) ExpiredAt(now time.Time) bool {
 	return !g.Expires.IsZero() && !now.Before(g.Expires)
 }
 
+// lasts reports whether the grant holds until the end; the zero end is never.
+func (g Grant) lasts(end time.Time) bool {
+	return g.Expires.IsZero() || !end.IsZero() && !g.Expires.Before(end)
+}
+
 // IsZero reports whether g grants nothing, as in the Decision of a denial.
 func (g Grant) IsZero() bool { return g.Role == "" && g.Permission == "" }
 

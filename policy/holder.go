@@ -43,28 +43,7 @@ type HolderParams struct {
 // held is a role, or a single permission, somewhere.
 type held struct {
 	table *roleTable
-	only  int32 // the permission held by itself, or -1 for a role
 	grant int32 // index of Holder.grants
-}
-
-func (x *held) cell(pi int32) cell {
-	if x.only < 0 {
-		return x.table.cells[pi]
-	}
-	if x.only == pi {
-		return x.table.cells[0]
-	}
-	return 0
-}
-
-func (x *held) entries(pi int32) []entry {
-	if x.only < 0 {
-		return x.table.entriesOf(pi)
-	}
-	if x.only == pi {
-		return x.table.entries
-	}
-	return nil
 }
 
 // boundProject is what is held in one project.
@@ -80,21 +59,9 @@ type projectHeld struct {
 	held
 }
 
-// tagOf is made of the end of an id, where ids of one system differ most: projects are told apart
-// by it before their ids are compared.
-func tagOf(id ProjectID) uint64 {
-	n := len(id)
-	if n >= 8 {
-		e := id[n-8:]
-		return uint64(e[0]) | uint64(e[1])<<8 | uint64(e[2])<<16 | uint64(e[3])<<24 |
-			uint64(e[4])<<32 | uint64(e[5])<<40 | uint64(e[6])<<48 | uint64(e[7])<<56
-	}
-	tag := uint64(n)
-	for i := range n {
-		tag = tag<<8 | uint64(id[i])
-	}
-	return tag
-}
+// tagOf is the end of an id, where ids of one system differ most: projects are told apart by it
+// before their ids are compared.
+func tagOf(id ProjectID) uint64 { return tail(string(id)) }
 
 type resourceKey struct {
 	kind Kind
@@ -133,10 +100,10 @@ func (p *Policy) Holder(params HolderParams) *Holder {
 
 // add takes a grant into the holder; what lies in projects is collected for group.
 func (h *Holder) add(g Grant, inProjects *[]projectHeld) {
-	x := held{only: -1, grant: int32(len(h.grants))}
+	x := held{grant: int32(len(h.grants))}
 	if g.Permission != "" {
-		x.only, _ = h.policy.permission(g.Permission)
-		x.table = h.policy.direct[x.only]
+		pi, _ := h.policy.permission(g.Permission)
+		x.table = h.policy.direct[pi]
 	} else {
 		x.table = h.policy.roles[g.Role]
 	}
@@ -233,7 +200,7 @@ func (h *Holder) Effective() []Grant {
 	all := slices.Clone(h.grants)
 	for project := range h.open {
 		for _, x := range h.orgWide {
-			if x.only < 0 {
+			if !x.table.direct {
 				all = append(all, GrantRole(h.grants[x.grant].Role, AtProject(h.org, project)))
 			}
 		}
@@ -248,7 +215,7 @@ func (h *Holder) Roles() []Role {
 	}
 	var roles []Role
 	for _, x := range h.orgWide {
-		if x.only < 0 && !slices.Contains(roles, x.table.name) {
+		if !x.table.direct && !slices.Contains(roles, x.table.name) {
 			roles = append(roles, x.table.name)
 		}
 	}

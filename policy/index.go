@@ -1,10 +1,9 @@
 package policy
 
 // permissionIndex finds the number of a permission by its kind and action. It is a hash table of
-// its own because a decision spends most of its time here: it hashes the few bytes in which names
-// differ most, where a Go map hashes both strings whole.
+// its own because a decision spends most of its time here, and a Go map would take twice as long.
 type permissionIndex struct {
-	slots []int32 // number + 1, and 0 for none; a power of two, at most half full
+	slots []int32 // number + 1, and 0 for none; a power of two, at most a quarter full
 	keys  []permissionKey
 }
 
@@ -25,18 +24,15 @@ func newPermissionIndex(permissions []permissionInfo) permissionIndex {
 	return x
 }
 
-// slot is where the search for a permission begins. Neither name is empty.
+// slot is where the search for a permission begins.
 func (x *permissionIndex) slot(kind Kind, action Action) int {
-	k, a := len(kind), len(action)
-	h := uint64(kind[k-1]) | uint64(kind[k/2])<<8 | uint64(byte(k))<<16 |
-		uint64(action[0])<<24 | uint64(action[a-1])<<32 | uint64(action[a/2])<<40 | uint64(byte(a))<<48
-	h *= 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio: spreads the bits upwards
+	h := mix(mix(0, string(kind)), string(action))
 	return int(h>>32) & (len(x.slots) - 1)
 }
 
 // find returns the permission's number, and false when the policy does not declare it.
 func (x *permissionIndex) find(kind Kind, action Action) (int32, bool) {
-	if kind == "" || action == "" || len(x.slots) == 0 {
+	if len(x.slots) == 0 {
 		return 0, false
 	}
 	for slot := x.slot(kind, action); x.slots[slot] != 0; slot = (slot + 1) & (len(x.slots) - 1) {
@@ -46,4 +42,39 @@ func (x *permissionIndex) find(kind Kind, action Action) (int32, bool) {
 		}
 	}
 	return 0, false
+}
+
+// mix hashes a name into h, eight bytes at a time. Names of a vocabulary are at most 64 bytes long,
+// and of a longer one the rest does not matter: it is in no vocabulary.
+func mix(h uint64, name string) uint64 {
+	const golden = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio: spreads the bits upwards
+	if len(name) > maxName {
+		name = name[:maxName]
+	}
+	h ^= uint64(len(name))
+	for len(name) > 8 {
+		h = (h ^ word(name)) * golden
+		h ^= h >> 29
+		name = name[8:]
+	}
+	return (h ^ tail(name)) * golden
+}
+
+// word returns the first eight bytes of s, which has as many.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// tail returns the last eight bytes of s, or all of them and their number when there are fewer.
+func tail(s string) uint64 {
+	if len(s) >= 8 {
+		return word(s[len(s)-8:])
+	}
+	t := uint64(len(s))
+	for i := range len(s) {
+		t = t<<8 | uint64(s[i])
+	}
+	return t
 }

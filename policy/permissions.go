@@ -1,17 +1,21 @@
 package policy
 
 // Permissions returns everything that the holder may do around a resource: each permission of the
-// vocabulary, in its order, decided as if the resource were of the permission's kind. The kind of
-// around does not matter; its organisation, project, id, owner and attributes do. It is what a
-// console needs to draw the buttons of a page.
+// vocabulary, in its order, decided as if the resource were of the permission's kind. It is what a
+// console needs to draw the buttons of a page. The id and the owner of around count for its own
+// kind and the facets of it, or for every kind when it has none; for other kinds only its
+// organisation, project and attributes do.
 func (h *Holder) Permissions(around Resource) []Permission {
 	if h == nil || h.policy == nil {
 		return nil
 	}
 	var all []Permission
 	for _, info := range h.policy.permissions {
-		around.Kind = info.kind
-		if h.Can(info.action, around) {
+		r := around
+		if r.Kind = info.kind; around.Kind != "" && around.Kind.Base() != info.kind.Base() {
+			r.ID, r.Owner = "", ""
+		}
+		if h.Can(info.action, r) {
 			all = append(all, info.permission())
 		}
 	}
@@ -56,9 +60,9 @@ func (p *Policy) RolesThatAllow(action Action, kind Kind) RolesThatAllow {
 	return found
 }
 
-// Sees reports whether the holder may know that the resource exists: it may view or list it, or the
-// resource that it is a facet of. A kind that knows neither is seen by whoever may do anything with
-// it. Where no one resource is meant, as for "may I create a project here?", there is nothing to hide.
+// Sees reports whether the holder may know that the resource exists: it may do anything with it, or
+// it may view or list what the resource is a facet of. Where no one resource is meant, as for "may I
+// create a project here?", there is nothing to hide.
 func (h *Holder) Sees(r Resource) bool {
 	if h == nil || !h.active || r.Org == "" || r.Org != h.org {
 		return false
@@ -66,24 +70,11 @@ func (h *Holder) Sees(r Resource) bool {
 	if r.ID == "" && r.Project == "" {
 		return true
 	}
-	facet, readable := r.Kind, false
-	for _, kind := range []Kind{facet, facet.Base()} {
-		r.Kind = kind
-		for _, action := range []Action{View, List} {
-			readable = readable || h.policy.Knows(kind, action)
-			if h.Can(action, r) {
-				return true
-			}
-		}
-	}
-	if readable {
-		return false
-	}
-	r.Kind = facet
 	for _, info := range h.policy.permissions {
-		if info.kind == facet && h.Can(info.action, r) {
+		if info.kind == r.Kind && h.Can(info.action, r) {
 			return true
 		}
 	}
-	return false
+	r.Kind = r.Kind.Base()
+	return h.Can(View, r) || h.Can(List, r)
 }

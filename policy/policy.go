@@ -30,8 +30,9 @@ type Policy struct {
 	kinds       map[Kind]bool
 	roles       map[Role]*roleTable
 	roleOrder   []Role
-	gives       map[Role]map[Role]bool // granter → role
-	direct      []*roleTable           // for each permission: the table of a grant of it alone
+	gives       map[Role]map[Role]bool     // granter → role
+	direct      []*roleTable               // for each permission: the table of a grant of it alone
+	known       map[permissionKey][]string // the conditions of such a grant
 	version     string
 }
 
@@ -102,7 +103,10 @@ func Compile(config Config, docs ...*Document) (*Policy, error) {
 	if err := p.fill(p.roleOrder); err != nil {
 		return nil, err
 	}
-	p.grantDirectly()
+	p.knowConditions()
+	if err := p.fillDirect(); err != nil {
+		return nil, err
+	}
 	p.version = p.hash()
 	return p, nil
 }
@@ -134,7 +138,7 @@ func (p *Policy) With(doc *Document) (*Policy, error) {
 		return nil, err
 	}
 	next.config = p.config
-	next.direct = p.direct
+	next.direct, next.known = p.direct, p.known
 	for _, role := range next.roleOrder {
 		if old := p.roles[role]; old != nil {
 			next.roles[role] = old
@@ -252,15 +256,17 @@ func (p *Policy) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (p *Policy) hash() string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%q\n", p.config.Model)
+	var rows []string
 	for _, d := range p.docs {
 		for _, l := range d.lines {
 			if l.row.Section != "" {
-				fmt.Fprintf(h, "%q%q\n", l.row.Section, l.row.Fields)
+				rows = append(rows, l.row.String())
 			}
 		}
 	}
+	slices.Sort(rows) // what a policy decides does not depend on their order
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n%q", p.config.Model, rows)
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 

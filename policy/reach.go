@@ -58,7 +58,7 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 		for _, project := range sortedKeys(h.open) {
 			b.visit++
 			for i := range h.orgWide {
-				if h.orgWide[i].only < 0 {
+				if !h.orgWide[i].table.direct {
 					b.add(&h.orgWide[i], levelProject, project, "")
 				}
 			}
@@ -84,7 +84,7 @@ type reachBuilder struct {
 	allow, deny []*levelClause
 
 	// What was added last, and to which clauses: the next project mostly holds the same role.
-	last      held
+	last      *roleTable
 	lastLevel level
 	lastTo    []*levelClause
 }
@@ -96,8 +96,8 @@ type levelClause struct {
 }
 
 func (b *reachBuilder) add(x *held, l level, project ProjectID, id string) {
-	if x.table != b.last.table || x.only != b.last.only || l != b.lastLevel {
-		b.last, b.lastLevel, b.lastTo = *x, l, b.clauses(x, l)
+	if x.table != b.last || l != b.lastLevel {
+		b.last, b.lastLevel, b.lastTo = x.table, l, b.clauses(x, l)
 	}
 	for _, c := range b.lastTo {
 		switch l {
@@ -114,11 +114,11 @@ func (b *reachBuilder) add(x *held, l level, project ProjectID, id string) {
 
 // clauses returns those that what is held at the level belongs to, and makes them where they are missing.
 func (b *reachBuilder) clauses(x *held, l level) []*levelClause {
-	if x.cell(b.pi) == 0 {
+	if x.table.cell(b.pi) == 0 {
 		return nil
 	}
 	var to []*levelClause
-	entries := x.entries(b.pi)
+	entries := x.table.entriesOf(b.pi)
 	for i := range entries {
 		e := &entries[i]
 		others := e.where&situationOf(l, false).set() != 0

@@ -10,13 +10,14 @@ type Remedy struct {
 	Grant Grant
 	// Gives is how many permissions the grant brings in all: 1 for a single permission.
 	Gives int
-	// Givers are the roles that may give it, in the order of the policy.
+	// Givers are the roles that may give it, in the order of the policy: none when it is the
+	// system's alone.
 	Givers []Role
 }
 
 // Remedies returns the grants that would allow what was denied, the smallest first: the single
 // permission on the resource, in its project or in the organisation, a binding to the project, a
-// role in the organisation. It is empty when no grant helps: for an allow, a deny rule, a condition
+// role in the organisation. Roles that nobody may give are left out. It is empty when no grant helps: for an allow, a deny rule, a condition
 // that does not hold, another organisation, an unknown kind or action, an account that is not active.
 func (d Decision) Remedies() []Remedy {
 	switch d.Reason {
@@ -31,9 +32,14 @@ func (d Decision) Remedies() []Remedy {
 	pi, _ := p.index.find(r.Kind, d.Action)
 	var found []Remedy
 	for _, g := range p.helpful(p.permissions[pi].permission(), r) {
-		if d.holder.wouldAllow(g, pi, &r) {
-			found = append(found, Remedy{Grant: g, Gives: p.size(g), Givers: p.givers(g)})
+		if !d.holder.wouldAllow(g, pi, &r) {
+			continue
 		}
+		givers := p.givers(g)
+		if g.Role != "" && givers == nil {
+			continue // such as root, which is nobody's to give
+		}
+		found = append(found, Remedy{Grant: g, Gives: p.size(g), Givers: givers})
 	}
 	slices.SortStableFunc(found, func(a, b Remedy) int { return cmp.Compare(a.Gives, b.Gives) })
 	return found

@@ -30,20 +30,17 @@ func TestRemediesNameGrantsAndGivers(t *testing.T) {
 			{"deployment:start_stop at org/acme/project/p1", all},
 			{"deployment:start_stop at org/acme", all},
 			{"project_admin at org/acme/project/p1", all},
-			{"root at org/acme", nil},
 			{"administrator at org/acme", all},
 		}},
 		{"in a project, without an id", "create", policy.Kind("deployment").In("acme", "p1"), []remedy{
 			{"deployment:create at org/acme/project/p1", all},
 			{"deployment:create at org/acme", all},
 			{"project_admin at org/acme/project/p1", all},
-			{"root at org/acme", nil},
 			{"administrator at org/acme", all},
 		}},
 		{"outside of projects", "view", policy.Kind("audit_log").Of("acme"), []remedy{
 			{"audit_log:view at org/acme", plus("auditor")},
 			{"auditor at org/acme", all},
-			{"root at org/acme", nil},
 			{"administrator at org/acme", all},
 		}},
 	}

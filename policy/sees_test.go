@@ -26,6 +26,7 @@ func TestSeesTellsWhatMayBeKnown(t *testing.T) {
 		{"a list that one may not read", user, policy.Kind("subaccount").Of("acme").Named("bob"), false},
 		{"a facet of what one may view", holding(emqx, policy.GrantPermission("deployment:view", d1)), policy.Kind("deployment.ports").In("acme", "p1").Named("d1"), true},
 		{"the base of a facet that one may view", holding(emqx, policy.GrantPermission("deployment.tls:view", d1)), policy.Kind("deployment").In("acme", "p1").Named("d1"), false},
+		{"a facet that one may change and not view", holding(emqx, policy.GrantPermission("deployment.tls:manage", d1)), policy.Kind("deployment.tls").In("acme", "p1").Named("d1"), true},
 		{"no one resource", holding(emqx), policy.Kind("deployment").Of("acme"), true},
 		{"a project without a name of a resource", holding(emqx), policy.Kind("deployment").In("acme", "p1"), false},
 		{"a kind that nobody views, by who may do something", user, policy.Kind("data_hub").In("acme", "p1").Named("h").With("plan", "premium"), true},

@@ -60,7 +60,7 @@ func (c cell) conditional() bool { return c&(allBits<<conditionShift) != 0 }
 // entry is a rule as Casbin matched it: the situations in which it does.
 type entry struct {
 	condition *Condition // nil for always
-	rule      int32      // -1 for the grant of a single permission
+	rule      int32      // index of Policy.rules, or noRule
 	where     situationSet
 	denies    bool
 }
@@ -70,16 +70,32 @@ type roleTable struct {
 	name     Role
 	title    string
 	bindable bool
+	direct   bool    // not a role, but the grant of a single permission
 	rules    []int32 // the role's own p rows
 
+	// The cells are those of consecutive permissions, from base on; all others are empty. A grant of
+	// a single permission mostly has one cell.
+	base    int32
 	cells   []cell
 	entries []entry // sorted by permission
-	first   []int32 // for each permission its first entry; one more at the end
+	first   []int32 // for each cell its first entry; one more at the end
 }
 
-func (t *roleTable) entriesOf(pi int32) []entry { return t.entries[t.first[pi]:t.first[pi+1]] }
+func (t *roleTable) cell(pi int32) cell {
+	if i := uint(pi - t.base); i < uint(len(t.cells)) {
+		return t.cells[i]
+	}
+	return 0
+}
 
-// set lays the matched rules of each permission out in the table.
+func (t *roleTable) entriesOf(pi int32) []entry {
+	if i := uint(pi - t.base); i < uint(len(t.cells)) {
+		return t.entries[t.first[i]:t.first[i+1]]
+	}
+	return nil
+}
+
+// set lays the matched rules of consecutive permissions out in the table.
 func (t *roleTable) set(byPermission [][]entry) {
 	t.cells = make([]cell, len(byPermission))
 	t.first = make([]int32, 1, len(byPermission)+1)
@@ -91,34 +107,52 @@ func (t *roleTable) set(byPermission [][]entry) {
 	t.entries = slices.Clip(t.entries)
 }
 
-// everywhere is the situations of a permission that is granted by itself.
-const everywhere = situationSet(1)<<situations - 1
+// noRule stands for the rule of an entry that comes from the grant of a single permission.
+const noRule = -1
 
-// grantDirectly makes the tables of grants of a single permission. Such a grant holds under the
-// conditions with which the policy knows the permission: always, unless every rule that allows it
-// names a condition. The custom roles of one organisation do not count, so that they change
-// nothing for the others.
-func (p *Policy) grantDirectly() {
-	conditions := make(map[permissionKey][]string)
+// directRole is the role that somebody has who was granted a single permission. Its colon keeps it
+// apart from every role of a policy.
+func directRole(name Permission) Role { return Role("permission:" + string(name)) }
+
+// directRules are the rules of such a role. It holds the permission under the conditions with which
+// the policy knows it: always, unless every rule that allows it names a condition. The custom roles
+// of one organisation do not count, so that they change nothing for the others.
+func (p *Policy) directRules(pi int32) []Rule {
+	key := p.permissions[pi].permissionKey
+	var rules []Rule
+	for _, name := range p.known[key] {
+		rules = append(rules, Rule{
+			Role: directRole(p.permissions[pi].permission()), Reach: ReachOrg,
+			Kind: key.kind, Action: key.action, Effect: Allow, Condition: name,
+		})
+	}
+	return rules
+}
+
+// knowConditions finds the conditions under which the policy knows each permission.
+func (p *Policy) knowConditions() {
+	p.known = make(map[permissionKey][]string, len(p.permissions))
 	for _, r := range p.rules {
 		key := permissionKey{r.Kind, r.Action}
-		if r.Effect == Allow && r.Role.Org() == "" && !slices.Contains(conditions[key], r.Condition) {
-			conditions[key] = append(conditions[key], r.Condition)
+		if r.Effect == Allow && r.Role.Org() == "" && !slices.Contains(p.known[key], r.Condition) {
+			p.known[key] = append(p.known[key], r.Condition)
 		}
 	}
-	p.direct = make([]*roleTable, len(p.permissions))
-	for pi, info := range p.permissions {
-		names := conditions[info.permissionKey]
+	for _, info := range p.permissions {
+		names := p.known[info.permissionKey]
 		if len(names) == 0 || slices.Contains(names, Always) {
-			names = []string{Always}
+			p.known[info.permissionKey] = []string{Always}
 		}
-		t := &roleTable{}
-		for _, name := range names {
-			t.entries = append(t.entries, entry{rule: -1, condition: p.condition(name), where: everywhere})
-		}
-		t.cells = []cell{makeCell(t.entries)}
-		p.direct[pi] = t
 	}
+}
+
+// rulesOf returns the role's own rules.
+func (p *Policy) rulesOf(t *roleTable) []Rule {
+	rules := make([]Rule, len(t.rules))
+	for i, ri := range t.rules {
+		rules[i] = p.rules[ri]
+	}
+	return rules
 }
 
 // condition returns nil for Always.
