@@ -143,8 +143,9 @@ func Example_guard() {
 	guard := iamhttp.New(svc, session, iamhttp.Config{})
 	mux := http.NewServeMux()
 	mux.Handle("POST /deployments/{id}/stop", iamhttp.RequireItem(guard, emqx.DeploymentStartStop, load,
-		func(w http.ResponseWriter, r *http.Request, d Deployment) {
-			fmt.Fprintf(w, "%s stops\n", d.ID)
+		func(w http.ResponseWriter, r *http.Request, d Deployment) error {
+			_, err := fmt.Fprintf(w, "%s stops\n", d.ID)
+			return err
 		}))
 	app := guard.Load(mux)
 

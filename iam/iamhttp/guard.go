@@ -1,0 +1,115 @@
+package iamhttp
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/castellan-iam/castellan/iam"
+	"github.com/castellan-iam/castellan/policy"
+)
+
+// Sentinels of this package, for the errors of a host's own functions. Their texts are for the log.
+var (
+	// ErrNoAccount says that nobody is signed in: 401.
+	ErrNoAccount = errors.New("iamhttp: nobody is signed in")
+	// ErrUnavailable says that something is away for the moment, such as the database: 503.
+	ErrUnavailable = errors.New("iamhttp: unavailable")
+)
+
+// Config adjusts a Guard. The zero Config works.
+type Config struct {
+	// Logger gets one record for each refusal. Defaults to slog.Default(), as it is at that moment.
+	Logger *slog.Logger
+	// Challenges are the ways to sign in, each a header WWW-Authenticate of a 401, which must have one
+	// (RFC 9110, 15.5.2). Defaults to Bearer.
+	Challenges []string
+	// RequestID returns the id under which the host knows the request: it stands in the log record and,
+	// as request_id, in the body. Defaults to no id.
+	RequestID func(r *http.Request) string
+}
+
+// Guard stands in front of handlers. It is immutable and safe for concurrent use.
+type Guard struct {
+	svc     *iam.Service
+	account func(r *http.Request) (policy.AccountID, error)
+	config  Config
+}
+
+// New returns a guard that asks the service. The account function is the host's own sign-in: it
+// returns the account that a request's session or token belongs to, and "" for none. An error that
+// is [ErrNoAccount] or [iam.ErrNotFound] is none too, with its text for the log, and a [StatusError]
+// is answered as it says. Any other is answered as [Guard.Error] does, but with 503 in place of 500,
+// and of the 400 for JSON: what is read here is the host's own.
+//
+// Here, in Load and in the functions for single handlers, an argument that is nil panics: a host
+// learns of it when it starts, as it does from http.ServeMux.
+func New(svc *iam.Service, account func(r *http.Request) (policy.AccountID, error), config Config) *Guard {
+	must(svc != nil, "the service is nil")
+	must(account != nil, "the account function is nil")
+	config.Challenges = slices.Clone(config.Challenges)
+	if len(config.Challenges) == 0 {
+		config.Challenges = []string{"Bearer"}
+	}
+	return &Guard{svc: svc, account: account, config: config}
+}
+
+// Load loads the subject of each request once, and hands it to the handlers behind it in the
+// request's context: see [iam.FromContext]. They see active accounts only (SB-71). A request of
+// nobody, or of an account that does not exist, is answered with 401, one of an account that is not
+// active with 403, and 503 says that it could not be known. Routes for everybody, such as the one to
+// sign in, stand outside of Load.
+func (g *Guard) Load(next http.Handler) http.Handler {
+	must(next != nil, "the handler is nil")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := g.account(r)
+		if err == nil && id == "" {
+			err = ErrNoAccount
+		}
+		var sub iam.Subject
+		if err == nil {
+			sub, err = g.svc.Subject(r.Context(), id)
+		}
+		if err != nil {
+			err = notKnown(err)
+		} else {
+			err = active(sub)
+		}
+		if err != nil {
+			g.refuse(w, r, id, answerTo(err), err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(iam.NewContext(r.Context(), sub)))
+	})
+}
+
+// notKnown turns the error of asking who it is into one with the status of that.
+func notKnown(err error) error {
+	if errors.Is(err, iam.ErrNotFound) {
+		return fmt.Errorf("%w: %w", ErrNoAccount, err)
+	}
+	if answerTo(err).status == http.StatusInternalServerError {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// active refuses a subject before it is asked about anything, so that no resource is given away by
+// the order of the answers: one that was never loaded, and one whose account is not active.
+func active(sub iam.Subject) error {
+	switch {
+	case sub.ID() == "":
+		return errNotLoaded
+	case sub.Status() != iam.Active:
+		return &iam.ForbiddenError{Decision: policy.Decision{Reason: policy.Inactive, Subject: sub.ID()}}
+	}
+	return nil
+}
+
+func must(ok bool, problem string) {
+	if !ok {
+		panic("iamhttp: " + problem)
+	}
+}
