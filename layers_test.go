@@ -46,6 +46,9 @@ var layers = map[string]map[string]string{
 		"store":        "migrates what it opens",
 		"store/sqlite": "the database that is always there",
 		"gorm.io":      "the drivers of the two others, in tests only",
+
+		"github.com/go-sql-driver/mysql": "puts a database's name into a DSN",
+		"go.uber.org/goleak":             "no test leaves a goroutine behind",
 	},
 	"store/policystore": {
 		".":                              "the embedded model.conf",
