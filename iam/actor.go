@@ -124,15 +124,17 @@ func (c *change) mayGive(g policy.Grant) error {
 	if c.isSystem() {
 		return nil
 	}
-	var ceiling *policy.CeilingError
-	if err := c.holder.MayGrant(g); errors.As(err, &ceiling) {
-		return &ForbiddenError{Ceiling: ceiling}
+	if err := c.holder.MayGrant(g); err != nil {
+		refusal := new(ForbiddenError)
+		errors.As(err, &refusal.Ceiling)
+		return refusal
 	}
 	return nil
 }
 
 // target returns the account to change, when the actor is not below it. Nobody manages who holds a
-// role or a grant that they could not give themselves, and nobody manages root but root itself (SB-62).
+// role, in the organisation or by a grant, that they could not give themselves, and nobody manages
+// root but root itself (SB-62).
 func (c *change) target(id policy.AccountID) (Account, error) {
 	account, err := c.account(id)
 	if err != nil || c.isSystem() {

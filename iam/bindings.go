@@ -79,7 +79,7 @@ func (a Actor) project(need policy.Permission, id policy.ProjectID) policy.Resou
 	return need.Kind().In(a.org, id).Named(string(id))
 }
 
-// bindable checks a binding on its own, and returns its account.
+// bindable checks a binding on its own, and returns its account, when the actor is not below it.
 func (c *change) bindable(b Binding) (Account, error) {
 	if err := checkID("Project", string(b.Project)); err != nil {
 		return Account{}, err
@@ -90,7 +90,7 @@ func (c *change) bindable(b Binding) (Account, error) {
 	case !c.system.Policy.Bindable(b.Role):
 		return Account{}, invalid("Role", "the role %q holds in the whole organisation and cannot be bound to a project", b.Role)
 	}
-	return c.account(b.Account)
+	return c.target(b.Account)
 }
 
 // boundTo describes a binding in an event, on the side that is not "".

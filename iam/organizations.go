@@ -19,6 +19,9 @@ type CreateOrganizationParams struct {
 
 // CreateOrganization makes an organisation with its root account, if it is to have one.
 func (s SystemActor) CreateOrganization(ctx context.Context, params CreateOrganizationParams) (Organization, error) {
+	if s.svc == nil {
+		return Organization{}, &ForbiddenError{} // the zero SystemActor
+	}
 	if err := checkText("Name", params.Name); err != nil {
 		return Organization{}, err
 	}

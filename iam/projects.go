@@ -8,12 +8,13 @@ import (
 )
 
 // OpenProject opens a project to every account of the organisation, each with what its roles allow
-// (E16). Projects are closed unless they were opened: only who is bound sees them.
+// (E16). Projects are closed unless they were opened: only who is bound sees them. The actor must
+// be able to give every role that can be bound.
 func (a Actor) OpenProject(ctx context.Context, project policy.ProjectID) error {
 	return a.putProject(ctx, Project{ID: project, Open: true}, ProjectOpened)
 }
 
-// CloseProject leaves a project to those who are bound to it.
+// CloseProject leaves a project to those who are bound to it. It takes who could open it.
 func (a Actor) CloseProject(ctx context.Context, project policy.ProjectID) error {
 	return a.putProject(ctx, Project{ID: project}, ProjectClosed)
 }
@@ -24,12 +25,30 @@ func (a Actor) putProject(ctx context.Context, p Project, what EventType) error 
 		if err := checkID("Project", string(p.ID)); err != nil {
 			return err
 		}
+		if err := c.mayOpen(p); err != nil {
+			return err
+		}
 		wasChanged, err := c.tx.PutProject(c.ctx, p)
 		if err != nil || !wasChanged {
 			return err
 		}
 		return c.record(what, string(p.ID), changed("open", fmt.Sprint(!p.Open), fmt.Sprint(p.Open)))
 	})
+}
+
+// mayOpen refuses the choice to who could not bind everybody instead: an open project gives each
+// bindable role to all who hold it (SB-61). Otherwise who may bind in one project, and give no role,
+// could open it to themselves.
+func (c *change) mayOpen(p Project) error {
+	for _, role := range c.system.Policy.Roles() {
+		if !c.system.Policy.Bindable(role) || !role.UsableIn(c.org) {
+			continue
+		}
+		if err := c.mayGive(policy.GrantRole(role, policy.AtProject(c.org, p.ID))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ForgetProject removes every binding, grant and choice of a project, for a host that deletes it:

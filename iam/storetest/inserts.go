@@ -8,6 +8,8 @@ import (
 const emailTaken = "An address that another account has within the scope is a *FieldError for Email with Reason ErrExists; " +
 	"the scope is the organisation, or the whole database when everywhere is set"
 
+const updateErrors = "Errors are those of InsertAccount, and ErrNotFound"
+
 const otherOrganization = "Accounts, roles, bindings and grants of another organisation cannot be reached through it"
 
 var insertPromises = []promise{
@@ -181,7 +183,7 @@ var updatePromises = []promise{
 		record := must(w.st.Subject(w.ctx, a.ID))(w)
 		w.equal([]int{len(record.Bindings), len(record.Grants)}, []int{1, 1})
 	}},
-	{"Tx.UpdateAccount", "Errors are those of InsertAccount, and ErrNotFound", func(w *world) {
+	{"Tx.UpdateAccount", updateErrors, func(w *world) {
 		w.is(w.try(func(tx iam.Tx) error { return tx.UpdateAccount(w.ctx, w.account("nobody"), false) }), iam.ErrNotFound)
 		w.emails(func(tx iam.Tx, a iam.Account, everywhere bool) error {
 			plain := a

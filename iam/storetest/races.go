@@ -137,6 +137,18 @@ var racePromises = []promise{
 			return worlds[i].try(func(tx iam.Tx) error { return tx.InsertAccount(w.ctx, a, true) })
 		}), func(err error) { w.field(err, "Email", iam.ErrExists) })
 	}},
+	{"Tx.UpdateAccount", updateErrors, func(w *world) {
+		// An address that comes with a change is kept apart in the same way.
+		worlds := w.several(8)
+		for _, one := range worlds {
+			one.named("ann")
+		}
+		w.exactlyOne(w.atOnce(len(worlds), func(i int) error {
+			a := worlds[i].account("ann")
+			a.Email = w.email("ann")
+			return worlds[i].try(func(tx iam.Tx) error { return tx.UpdateAccount(w.ctx, a, true) })
+		}), func(err error) { w.field(err, "Email", iam.ErrExists) })
+	}},
 }
 
 func (w *world) several(n int) []*world {
