@@ -79,7 +79,7 @@ func (c *change) newAccount(params CreateAccountParams) (Account, error) {
 	if err := account.setProfile(params.Profile); err != nil {
 		return Account{}, err
 	}
-	id, err := c.svc.newID()
+	id, err := c.svc.ids.next(c.now)
 	account.ID = policy.AccountID(id)
 	return account, err
 }

@@ -58,7 +58,7 @@ func (a Actor) orgWide(need policy.Permission) policy.Resource { return need.Kin
 // may asks the policy's own row for the actor as it was loaded by the caller.
 func (a Actor) may(h *policy.Holder, need policy.Permission, r policy.Resource) error {
 	if a.svc == nil {
-		return &ForbiddenError{}
+		return refuse("", policy.NoSubject, "the zero Actor may do nothing")
 	}
 	if a.isSystem() {
 		return nil
@@ -102,7 +102,7 @@ func (a Actor) write(ctx context.Context, need policy.Permission, r policy.Resou
 		if !a.isSystem() {
 			record, err := tx.Subject(ctx, a.sub.ID())
 			if errors.Is(err, ErrNotFound) {
-				return &ForbiddenError{} // deleted meanwhile
+				return refuse(a.sub.ID(), policy.NoSubject, "the account was deleted since the subject was loaded")
 			}
 			if err != nil {
 				return err
@@ -142,7 +142,7 @@ func (c *change) target(id policy.AccountID) (Account, error) {
 	}
 	if account.Root {
 		if id != c.holder.ID() {
-			return Account{}, &ForbiddenError{}
+			return Account{}, refuse(c.holder.ID(), policy.NoGrant, "nobody manages the root account but itself")
 		}
 		return account, nil
 	}

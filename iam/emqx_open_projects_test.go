@@ -29,7 +29,9 @@ func openProjects(w *world) {
 	equal(w, "open to each role", may(), open)
 	equal(w, "another stays closed", o.can(user, emqx.DeploymentRename, "p1"), false)
 	same(w, "what is reached", o.svc.Reach(o.subject(user), emqx.View, emqx.Deployment).Projects(), []policy.ProjectID{"lab"})
-	same(w, "choices", must(o.as(guest).Projects(ctx))(w), []iam.Project{{ID: "lab", Open: true}})
+	same(w, "choices", must(o.as(auditor).Projects(ctx))(w), []iam.Project{{ID: "lab", Open: true}})
+	_, err := o.as(guest).Projects(ctx)
+	w.refused(err, iam.ErrForbidden)
 
 	w.ok(o.root().CloseProject(ctx, "lab"))
 	equal(w, "closed again", may(), closed)

@@ -26,7 +26,8 @@ var (
 	ErrConflict = errors.New("iam: changed meanwhile")
 )
 
-// FieldError names the parameter that is wrong, and what was expected of it.
+// FieldError names the parameter that is wrong, and what was expected of it. It speaks of the
+// caller's own input alone, so that it may be shown to the caller.
 type FieldError struct {
 	Field   string // as it is called in the Params struct: Email, Roles, Project
 	Problem string
@@ -43,6 +44,11 @@ func (e *FieldError) Is(target error) bool { return target == ErrInvalid }
 // Unwrap returns Reason.
 func (e *FieldError) Unwrap() error { return e.Reason }
 
+// refuse is a refusal without a decision of the policy.
+func refuse(subject policy.AccountID, reason policy.Reason, detail string) error {
+	return &ForbiddenError{Decision: policy.Decision{Subject: subject, Reason: reason}, Detail: detail}
+}
+
 func invalid(field, format string, args ...any) error {
 	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
@@ -50,10 +56,12 @@ func invalid(field, format string, args ...any) error {
 // ForbiddenError is a refusal with its facts. Its text is dull, for the outside; the facts are
 // for the log.
 type ForbiddenError struct {
-	// Decision says why. It is the zero Decision when the refusal is about managing others.
+	// Decision says why, and who was refused. It has no action when the refusal is about managing others.
 	Decision policy.Decision
 	// Ceiling says what could not be given, when that was the reason.
 	Ceiling *policy.CeilingError
+	// Detail says in words why, where neither of them does: the target is the root account.
+	Detail string
 	// Hidden is set when the subject may not even see the resource: to the outside it does not exist.
 	Hidden bool
 }
@@ -66,8 +74,12 @@ func (e *ForbiddenError) Unwrap() error { return ErrForbidden }
 
 // Facts says the refusal in full, for the log.
 func (e *ForbiddenError) Facts() string {
-	if e.Ceiling != nil {
+	switch {
+	case e.Ceiling != nil:
 		return e.Ceiling.Error()
+	case e.Detail != "":
+		return fmt.Sprintf("iam: %q is refused: %s", e.Decision.Subject, e.Detail)
+	default:
+		return e.Decision.String()
 	}
-	return e.Decision.String()
 }

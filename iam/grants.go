@@ -26,7 +26,7 @@ func (a Actor) GiveGrant(ctx context.Context, account policy.AccountID, g policy
 		if err := notRoot(to); err != nil {
 			return err
 		}
-		id, err := c.svc.newID()
+		id, err := c.svc.ids.next(c.now)
 		if err != nil {
 			return err
 		}

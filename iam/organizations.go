@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"slices"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -20,14 +21,14 @@ type CreateOrganizationParams struct {
 // CreateOrganization makes an organisation with its root account, if it is to have one.
 func (s SystemActor) CreateOrganization(ctx context.Context, params CreateOrganizationParams) (Organization, error) {
 	if s.svc == nil {
-		return Organization{}, &ForbiddenError{} // the zero SystemActor
+		return Organization{}, refuse("", policy.NoSubject, "the zero SystemActor may do nothing")
 	}
 	if err := checkText("Name", params.Name); err != nil {
 		return Organization{}, err
 	}
 	org := Organization{ID: params.ID, Name: params.Name, Created: s.svc.now(), Revision: 1}
 	if org.ID == "" {
-		id, err := s.svc.newID()
+		id, err := s.svc.ids.next(org.Created)
 		if err != nil {
 			return Organization{}, err
 		}
@@ -63,6 +64,9 @@ func (c *change) insertRoot(params CreateAccountParams) (Account, error) {
 	if len(params.Roles) == 0 {
 		params.Roles = []policy.Role{rootRole}
 	}
+	if !slices.Contains(params.Roles, rootRole) {
+		return Account{}, invalid("Root", "the root account holds the role %q", rootRole)
+	}
 	params.Active = true
 	account, err := c.newAccount(params)
 	if err != nil {
@@ -83,7 +87,7 @@ func (a Actor) Organization(ctx context.Context) (Organization, error) {
 // member lets everybody through who is active in the organisation.
 func (a Actor) member() error {
 	if a.svc == nil || !a.isSystem() && a.sub.Status() != Active {
-		return &ForbiddenError{Decision: policy.Decision{Reason: policy.Inactive, Subject: a.sub.ID()}}
+		return refuse(a.sub.ID(), policy.Inactive, "the account is not active")
 	}
 	return nil
 }

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/castellan-iam/castellan/policy"
 )
 
@@ -17,7 +15,8 @@ import (
 // concurrent use. The only state that it keeps in memory is the policy.
 type Service struct {
 	store  Store
-	system *atomic.Pointer[System] // shared by the copies that WithStore makes
+	system *atomic.Pointer[System] // shared by the copies that WithStore makes, as is ids
+	ids    *idMaker
 	config Config
 }
 
@@ -25,7 +24,7 @@ type Service struct {
 type Config struct {
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
-	// Rand is where ids come from. Defaults to crypto/rand.
+	// Rand is where ids come from. It is read by one goroutine at a time. Defaults to crypto/rand.
 	Rand io.Reader
 }
 
@@ -44,7 +43,7 @@ func New(store Store, system System, config Config) (*Service, error) {
 	if config.Rand == nil {
 		config.Rand = rand.Reader
 	}
-	s := &Service{store: store, system: new(atomic.Pointer[System]), config: config}
+	s := &Service{store: store, system: new(atomic.Pointer[System]), ids: &idMaker{rand: config.Rand}, config: config}
 	s.system.Store(&system)
 	return s, nil
 }
@@ -85,12 +84,6 @@ func (s *Service) now() time.Time { return storedTime(s.config.Now()) }
 
 // storedTime is a time in the precision and zone in which it is stored. The zero time stays zero.
 func storedTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
-
-// newID makes an id that sorts by the time of its making and cannot be guessed.
-func (s *Service) newID() (string, error) {
-	id, err := uuid.NewV7FromReader(s.config.Rand)
-	return id.String(), err
-}
 
 // Subject loads an account as one who asks: the only I/O of a request, and one round trip. An
 // account that is not active is returned too, and may do nothing. An unknown id is ErrNotFound.

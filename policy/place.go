@@ -19,7 +19,9 @@ func AtOrg(org OrgID) Place { return Place{Org: org} }
 // AtProject is one project of the organisation.
 func AtProject(org OrgID, project ProjectID) Place { return Place{Org: org, Project: project} }
 
-// AtResource is one resource with its facets, wherever it moves within its organisation.
+// AtResource is one resource with its facets. A grant on it goes with it wherever it moves within
+// its organisation: to ask whether something may move into a project, ask about that project
+// without the id.
 func AtResource(org OrgID, kind Kind, id string) Place {
 	return Place{Org: org, Kind: kind.Base(), ID: id}
 }

@@ -188,6 +188,21 @@ func (p *Policy) Title(role Role) string {
 	return p.roles[role].title
 }
 
+// PermissionsOf returns the permissions that a role brings, anywhere and under any condition, in the
+// order of the p3 rows (L3: their number is what a page of roles shows).
+func (p *Policy) PermissionsOf(role Role) []Permission {
+	if !p.HasRole(role) {
+		return nil
+	}
+	var brings []Permission
+	for pi, info := range p.permissions {
+		if slices.ContainsFunc(p.roles[role].entriesOf(int32(pi)), func(e entry) bool { return !e.denies }) {
+			brings = append(brings, info.permission())
+		}
+	}
+	return brings
+}
+
 // Bindable reports whether the role can be bound to projects: it has a rule of reach project.
 func (p *Policy) Bindable(role Role) bool {
 	return p.HasRole(role) && p.roles[role].bindable

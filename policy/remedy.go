@@ -73,13 +73,7 @@ func (p *Policy) size(g Grant) int {
 	if g.Permission != "" {
 		return 1
 	}
-	n := 0
-	for _, c := range p.roles[g.Role].cells {
-		if c.allows() || c.conditional() {
-			n++
-		}
-	}
-	return n
+	return len(p.PermissionsOf(g.Role))
 }
 
 // givers returns the shipped roles that could give the grant when held in the whole organisation.

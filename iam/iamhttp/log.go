@@ -90,10 +90,10 @@ func (rec *record) addFacts(e *iam.ForbiddenError) {
 		rec.add("grant", e.Ceiling.Grant.String())
 		return
 	}
+	rec.add("facts", e.Facts())
 	if d.Action == "" {
 		return
 	}
-	rec.add("facts", e.Facts())
 	rec.add("action", string(d.Action))
 	rec.add("kind", string(d.Resource.Kind))
 	rec.add("resource_org", string(d.Resource.Org))
