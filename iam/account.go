@@ -45,6 +45,7 @@ type Account struct {
 
 	CreatedBy policy.AccountID // "" for the system
 	Created   time.Time
+	Activated time.Time // when it became active for the first time; zero if it never did (E9)
 	Updated   time.Time
 }
 

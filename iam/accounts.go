@@ -65,7 +65,7 @@ func (c *change) newAccount(params CreateAccountParams) (Account, error) {
 		Org: c.org, Status: Pending, CreatedBy: c.sub.ID(), Created: c.now, Updated: c.now,
 	}
 	if params.Active {
-		account.Status = Active
+		account.Status, account.Activated = Active, c.now
 	}
 	var err error
 	if account.Roles, err = c.checkRoles(params.Roles); err != nil {

@@ -86,6 +86,7 @@ func forgotten(w *world) {
 	same(w, "events", said, []string{
 		`project.unbound, project "p1" to "", role "project_admin" to ""`,
 		`project.unbound, project "p1" to "", role "project_user" to ""`,
+		`grant.revoked, grant "` + inside.String() + `" to ""`,
 		`project.forgotten`,
 	})
 }

@@ -108,6 +108,11 @@ func statuses(w *world) {
 	}
 	is(iam.Pending, false)
 	w.wrong(second(o.root().Enable(ctx, id)), "Status")
+	must(o.root().Disable(ctx, id))(w)
+	is(iam.Disabled, false)
+	must(o.root().Enable(ctx, id))(w) // E9: that proves no address
+	is(iam.Pending, false)
+	equal(w, "activated", o.get(id).Activated.IsZero(), true)
 	must(o.root().Activate(ctx, id))(w)
 	is(iam.Active, true)
 	must(o.root().Activate(ctx, id))(w) // stays
@@ -119,6 +124,7 @@ func statuses(w *world) {
 	is(iam.Disabled, false)
 	must(o.root().Enable(ctx, id))(w)
 	is(iam.Active, true)
+	equal(w, "activated", o.get(id).Activated.IsZero(), false)
 }
 
 func immediate(w *world) {

@@ -75,7 +75,8 @@ func (a Actor) Disable(ctx context.Context, id policy.AccountID) (Account, error
 	return a.setStatus(ctx, id, AccountDisabled, Disabled, Active, Pending)
 }
 
-// Enable makes a disabled account active again.
+// Enable gives a disabled account back the status that it had: active, or pending when it was never
+// activated, for enabling proves no address (E9).
 func (a Actor) Enable(ctx context.Context, id policy.AccountID) (Account, error) {
 	return a.setStatus(ctx, id, AccountEnabled, Active, Disabled)
 }
@@ -93,7 +94,13 @@ func (a Actor) setStatus(ctx context.Context, id policy.AccountID, what EventTyp
 				return "", nil, invalid("Status", "the account is %s", before)
 			}
 			account.Status = to
-			return what, []FieldChange{changed("status", string(before), string(to))}, nil
+			switch {
+			case what == AccountEnabled && account.Activated.IsZero():
+				account.Status = Pending
+			case to == Active && account.Activated.IsZero():
+				account.Activated = c.now
+			}
+			return what, []FieldChange{changed("status", string(before), string(account.Status))}, nil
 		})
 		return err
 	})

@@ -63,8 +63,13 @@ func (a Actor) ForgetProject(ctx context.Context, project policy.ProjectID) erro
 		if err != nil {
 			return err
 		}
-		for _, b := range gone {
+		for _, b := range gone.Bindings {
 			if err := c.record(ProjectUnbound, string(b.Account), boundTo("project", b, "")...); err != nil {
+				return err
+			}
+		}
+		for _, g := range gone.Grants {
+			if err := c.record(GrantRevoked, string(g.Account), changed("grant", g.Grant.String(), "")); err != nil {
 				return err
 			}
 		}

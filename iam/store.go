@@ -131,7 +131,7 @@ type Tx interface {
 	// the scope is the organisation, or the whole database when everywhere is set.
 	InsertAccount(ctx context.Context, a Account, everywhere bool) error
 
-	// UpdateAccount writes status, profile, address, roles and Updated of an account. The rest of
+	// UpdateAccount writes status, profile, address, roles, Activated and Updated of an account. The rest of
 	// it does not change. Errors are those of InsertAccount, and ErrNotFound.
 	UpdateAccount(ctx context.Context, a Account, everywhere bool) error
 
@@ -156,12 +156,18 @@ type Tx interface {
 	PutProject(ctx context.Context, p Project) (changed bool, err error)
 
 	// ForgetProject removes everything about a project: its choice, its bindings, and the grants in it.
-	// It returns the bindings that went.
-	ForgetProject(ctx context.Context, project policy.ProjectID) ([]Binding, error)
+	// It returns the bindings and the grants that went.
+	ForgetProject(ctx context.Context, project policy.ProjectID) (Forgotten, error)
 
 	// Append writes an event to the audit log. Organisation, Revision and Ordinal are filled in by
 	// the store: the revision that this Write makes, and a count from 1 within it.
 	Append(ctx context.Context, e Event) error
+}
+
+// Forgotten is what a project took along.
+type Forgotten struct {
+	Bindings []Binding // sorted by account and role
+	Grants   []Grant   // sorted by id
 }
 
 // Event is a line of the audit log: who did what to what, and when (E17).

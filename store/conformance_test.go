@@ -42,6 +42,44 @@ func TestStoreOnAHostsSettings(t *testing.T) {
 	})
 }
 
+// GORM's cache of prepared statements locked up under a small pool (see ownSession), so that the
+// Store has none of its statements in it.
+func TestStoreLeavesTheHostsPreparedStatementsAlone(t *testing.T) {
+	t.Parallel()
+	db := testdb.Again(t, testdb.Open(t, testdb.SQLite), &gorm.Config{PrepareStmt: true})
+	cached := func() int { return len(db.ConnPool.(*gorm.PreparedStmtDB).Stmts.Keys()) }
+	st := store.New(db)
+	newOrg(t, st)
+	if got := boundTo(t, st); got != "" {
+		t.Fatalf("got %q", got)
+	}
+	tx := begin(t, db)
+	if err := st.In(tx).Write(t.Context(), "acme", bindTo(t, "p")); err != nil {
+		t.Fatal(err)
+	}
+	tx.Rollback()
+	if n := cached(); n != 0 {
+		t.Errorf("got %d statements in the cache, want none", n)
+	}
+	if err := db.Exec("SELECT 1").Error; err != nil || cached() != 1 {
+		t.Errorf("a statement of the host's own: got %d in the cache (%v), want 1", cached(), err)
+	}
+}
+
+// An organisation does not get a root that is not among its accounts.
+func TestCreateWantsTheRootThatItNames(t *testing.T) {
+	t.Parallel()
+	st := store.New(testdb.Open(t, testdb.SQLite))
+	for name, root := range map[string]bool{"no root": false, "the root": true} {
+		err := st.Create(t.Context(), iam.Organization{ID: policy.OrgID(name), Root: policy.AccountID(name)}, func(tx iam.Tx) error {
+			return tx.InsertAccount(t.Context(), iam.Account{ID: policy.AccountID(name), Org: policy.OrgID(name), Root: root, Status: iam.Active}, false)
+		})
+		if (err == nil) != root || err != nil && !errors.Is(err, iam.ErrInvalid) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // And within transactions of the host, one for each Write.
 func TestStoreInAHostsTransaction(t *testing.T) {
 	t.Parallel()

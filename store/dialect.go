@@ -15,6 +15,9 @@ type dialect struct {
 	// UPDATE of the same transaction has locked: see Store.lock.
 	snapshots bool
 	types     *strings.Replacer // the column types of migrations
+	// pack makes one column of several: see unpack.
+	pack    func(columns ...string) string
+	subject string // the statement of Subject
 	// exact is the text of a column as the library compares it: byte by byte.
 	exact string
 	// list makes one parameter of many texts of at most iam.MaxID bytes, and inList says that the
@@ -30,20 +33,24 @@ var dialects = map[string]*dialect{
 		contains: "instr(search, ?) > 0",
 		types: strings.NewReplacer("{id}", "TEXT", "{text}", "TEXT", "{long}", "TEXT", "{int}", "INTEGER",
 			"{rows}", "", "{clustered}", " WITHOUT ROWID"),
-		exact:  "CAST(? AS TEXT) COLLATE BINARY",
-		list:   jsonList,
-		listed: "CAST(? AS TEXT) COLLATE BINARY",
-		inList: " IN (SELECT value FROM json_each(?))",
+		pack:    packWithOperator,
+		subject: recordsQuery(packWithOperator, "s.id = ?", openOfAccount),
+		exact:   "CAST(? AS TEXT) COLLATE BINARY",
+		list:    jsonList,
+		listed:  "CAST(? AS TEXT) COLLATE BINARY",
+		inList:  " IN (SELECT value FROM json_each(?))",
 	},
 	"postgres": {
 		name:     "postgres",
 		contains: "strpos(search, ?) > 0",
 		types: strings.NewReplacer("{id}", `text COLLATE "C"`, "{text}", "text", "{long}", `text COLLATE "C"`, "{int}", "bigint",
 			"{rows}", "", "{clustered}", ""),
-		exact:  `CAST(? AS text) COLLATE "C"`,
-		list:   arrayList,
-		listed: `CAST(? AS text) COLLATE "C"`,
-		inList: " = ANY (?)",
+		pack:    packWithOperator,
+		subject: recordsQuery(packWithOperator, "s.id = ?", openOfAccount),
+		exact:   `CAST(? AS text) COLLATE "C"`,
+		list:    arrayList,
+		listed:  `CAST(? AS text) COLLATE "C"`,
+		inList:  " = ANY (?)",
 	},
 	"mysql": {
 		name:      "mysql",
@@ -51,8 +58,10 @@ var dialects = map[string]*dialect{
 		snapshots: true,
 		types: strings.NewReplacer("{id}", "VARBINARY(255)", "{text}", "TEXT", "{long}", "MEDIUMTEXT", "{int}", "BIGINT",
 			"{rows}", mysqlTable, "{clustered}", mysqlTable),
-		exact: "CAST(CONVERT(? USING utf8mb4) AS BINARY)",
-		list:  jsonList,
+		pack:    packWithConcat,
+		subject: recordsQuery(packWithConcat, "s.id = ?", openOfAccount),
+		exact:   "CAST(CONVERT(? USING utf8mb4) AS BINARY)",
+		list:    jsonList,
 		// Short types and DISTINCT, so that MariaDB makes a table with a key of the list: a hundred
 		// thousand ids against a thousand rows took 35 s without.
 		listed: "CAST(CONVERT(? USING utf8mb4) AS CHAR(256) CHARACTER SET binary)",

@@ -12,7 +12,8 @@ type Migration struct {
 }
 
 // Migrations returns every step for a database, sqlite, postgres or mysql, in order, and nil for any
-// other: for a host that runs DDL with a tool of its own. [Migrate] runs them, and so do its rows in iam_schema.
+// other. [Migrate] is what most hosts want. One that runs DDL with a tool of its own runs these,
+// and inserts each step's Version and Name into iam_schema, where [CheckSchema] looks.
 func Migrations(database string) []Migration {
 	d := dialects[database]
 	if d == nil {
@@ -32,7 +33,7 @@ func Migrations(database string) []Migration {
 const schemaTable = `CREATE TABLE IF NOT EXISTS iam_schema (
   version {int} NOT NULL,
   name {id} NOT NULL,
-  applied {int} NOT NULL,
+  applied {int} NOT NULL DEFAULT 0,
   PRIMARY KEY (version)
 ){rows}`
 
@@ -42,7 +43,7 @@ const schemaTable = `CREATE TABLE IF NOT EXISTS iam_schema (
 var migrations = []Migration{{
 	Version: 1,
 	Name:    "organizations, accounts, bindings, grants, projects, events",
-	SQL: []string{`CREATE TABLE IF NOT EXISTS iam_organizations (
+	SQL: []string{schemaTable, `CREATE TABLE IF NOT EXISTS iam_organizations (
   id {id} NOT NULL,
   name {text} NOT NULL,
   created {int} NOT NULL,
@@ -63,6 +64,7 @@ var migrations = []Migration{{
   search {long} NOT NULL,
   created_by {id} NOT NULL,
   created {int} NOT NULL,
+  activated {int} NOT NULL,
   updated {int} NOT NULL,
   PRIMARY KEY (id),
   CONSTRAINT iam_accounts_org UNIQUE (org_id, id),

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -45,36 +46,53 @@ type Columns struct {
 // With db.Raw GORM runs no scopes.
 func InReach(reach policy.Reach, columns Columns) func(*gorm.DB) *gorm.DB {
 	return func(db *gorm.DB) *gorm.DB {
-		narrowed := narrow(db, reach, columns)
-		// Once more behind all other scopes, in case one of them adds an Or.
-		return narrowed.Scopes(func(db *gorm.DB) *gorm.DB {
-			if last(db).narrows() {
-				return db
-			}
-			return narrow(db, reach, columns)
-		})
+		condition, err := reachCondition(db, reach, columns)
+		if err != nil {
+			// The condition too: GORM loses the error within a group, db.Where(db.Scopes(…)).
+			condition = fragment{sql: "1 = 0"}
+			_ = db.AddError(err)
+		}
+		return narrow(db, condition)
 	}
 }
 
-func narrow(db *gorm.DB, reach policy.Reach, columns Columns) *gorm.DB {
-	condition, err := reachCondition(db, reach, columns)
-	if err != nil {
-		// The condition too: an error within a group of conditions, db.Where(db.Scopes(…)), is lost.
-		condition = fragment{sql: "1 = 0"}
-		_ = db.AddError(err)
-	}
+// narrow adds a condition that holds whatever else is in the WHERE clause. It is there at once, for groups of
+// conditions; and as the clause is built, for what other scopes and a soft delete add until then.
+func narrow(db *gorm.DB, condition fragment) *gorm.DB {
 	db = db.Where(reached{condition.expr()})
-	where := last(db)
-	if n := len(where.Exprs); n > 1 {
-		where.Exprs = []clause.Expression{together{where.Exprs[:n-1]}, where.Exprs[n-1]}
-		c := db.Statement.Clauses[where.Name()]
-		c.Expression = where.Where
-		db.Statement.Clauses[where.Name()] = c
+	name := clause.Where{}.Name()
+	c := db.Statement.Clauses[name]
+	where, _ := c.Expression.(clause.Where)
+	var narrowed []clause.Expression
+	where, narrowed = apart(where)
+	c.Expression = clause.Where{Exprs: append(where.Exprs, narrowed...)}
+	c.Builder = func(c clause.Clause, builder clause.Builder) {
+		where, _ := c.Expression.(clause.Where)
+		where, _ = apart(where)
+		c.Expression, c.Builder = clause.Where{Exprs: append(where.Exprs, narrowed...)}, nil
+		c.Build(builder)
 	}
+	db.Statement.Clauses[name] = c
 	return db
 }
 
-// reached marks the condition in a WHERE clause.
+// apart takes the conditions of reaches out of a clause, and keeps all others together as one.
+func apart(where clause.Where) (others clause.Where, narrowed []clause.Expression) {
+	var all []clause.Expression
+	for _, e := range where.Exprs {
+		if _, ok := e.(reached); ok {
+			narrowed = append(narrowed, e)
+		} else {
+			all = append(all, e)
+		}
+	}
+	if len(all) > 0 {
+		others.Exprs = []clause.Expression{together{all}}
+	}
+	return others, narrowed
+}
+
+// reached marks the condition of a reach.
 type reached struct{ clause.Expression }
 
 // together is a WHERE clause as a single condition.
@@ -83,29 +101,8 @@ type together struct{ exprs []clause.Expression }
 // Build writes the conditions as GORM would, in parentheses.
 func (t together) Build(builder clause.Builder) {
 	_ = builder.WriteByte('(')
-	clause.Where{Exprs: t.exprs}.Build(builder)
+	clause.Where{Exprs: slices.Clone(t.exprs)}.Build(builder) // which may swap them
 	_ = builder.WriteByte(')')
-}
-
-type whereClause struct{ clause.Where }
-
-func last(db *gorm.DB) whereClause {
-	where, _ := db.Statement.Clauses[clause.Where{}.Name()].Expression.(clause.Where)
-	return whereClause{where}
-}
-
-// narrows reports whether every row must meet the reach's condition.
-func (w whereClause) narrows() bool {
-	found := false
-	for _, e := range w.Exprs {
-		switch e.(type) {
-		case clause.OrConditions:
-			return false
-		case reached:
-			found = true
-		}
-	}
-	return found
 }
 
 // reachCondition says the same as [policy.Reach.Contains] in SQL.

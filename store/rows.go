@@ -18,7 +18,7 @@ type organizationRow struct {
 func (organizationRow) TableName() string { return "iam_organizations" }
 
 // accountColumns are all of accountRow that is read.
-const accountColumns = "id, org_id, root_key, status, email, name, username, phone, company, note, created_by, created, updated"
+const accountColumns = "id, org_id, root_key, status, email, name, username, phone, company, note, created_by, created, activated, updated"
 
 type accountRow struct {
 	ID  policy.AccountID `gorm:"column:id;primaryKey"`
@@ -40,6 +40,7 @@ type accountRow struct {
 	Search    string           `gorm:"column:search"`
 	CreatedBy policy.AccountID `gorm:"column:created_by"`
 	Created   int64            `gorm:"column:created"`
+	Activated int64            `gorm:"column:activated"`
 	Updated   int64            `gorm:"column:updated"`
 }
 
@@ -50,7 +51,7 @@ func newAccountRow(a iam.Account, everywhere bool) accountRow {
 		ID: a.ID, Org: a.Org, Status: a.Status,
 		Name: a.Name, Username: a.Username, Phone: a.Phone, Company: a.Company, Note: a.Note,
 		Search:    searchText(a),
-		CreatedBy: a.CreatedBy, Created: toMillis(a.Created), Updated: toMillis(a.Updated),
+		CreatedBy: a.CreatedBy, Created: toMillis(a.Created), Activated: toMillis(a.Activated), Updated: toMillis(a.Updated),
 	}
 	if a.Root {
 		row.RootKey = &a.Org
@@ -68,7 +69,7 @@ func (row *accountRow) account() iam.Account {
 	a := iam.Account{
 		ID: row.ID, Org: row.Org, Root: row.RootKey != nil, Status: row.Status,
 		Name: row.Name, Username: row.Username, Phone: row.Phone, Company: row.Company, Note: row.Note,
-		CreatedBy: row.CreatedBy, Created: fromMillis(row.Created), Updated: fromMillis(row.Updated),
+		CreatedBy: row.CreatedBy, Created: fromMillis(row.Created), Activated: fromMillis(row.Activated), Updated: fromMillis(row.Updated),
 	}
 	if row.Email != nil {
 		a.Email = *row.Email

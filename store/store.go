@@ -3,7 +3,7 @@
 //
 //	db, err := sqlite.Open("iam.db")           // or any *gorm.DB on SQLite, PostgreSQL, MariaDB or MySQL
 //	err = store.Migrate(ctx, db)               // explicit, numbered, safe when two nodes do it at once
-//	svc, err := iam.New(emqx.System(), store.New(db), iam.Config{})
+//	svc, err := iam.New(store.New(db), emqx.System(), iam.Config{})
 //
 // Two more calls are for handlers. [Store.In] does everything inside of a transaction of the host.
 // [InReach] narrows a list to what a subject may see, in SQL.
@@ -34,8 +34,8 @@ type Store struct {
 var _ iam.Store = (*Store)(nil)
 
 // New returns a Store on db. It reads and writes nothing: see [Migrate] and [CheckSchema]. Clauses,
-// scopes and naming strategy of db do not reach the Store's statements; its logger, callbacks and
-// connections do. A db that is a transaction is used as [Store.In] uses it.
+// scopes, naming strategy and prepared statements of db do not reach the Store's statements; its
+// logger, callbacks and connections do. A db that is a transaction is used as [Store.In] uses it.
 func New(db *gorm.DB) *Store {
 	d, err := dialectOf(db)
 	return &Store{reader: reader{db: ownSession(db), dialect: d, unusable: err}, host: isTransaction(db), savepoints: new(atomic.Int64)}
@@ -48,8 +48,7 @@ func New(db *gorm.DB) *Store {
 //		if err := tx.Create(&device).Error; err != nil {
 //			return err
 //		}
-//		_, err := svc.WithStore(st.In(tx)).As(sub).Bind(ctx, account, role, project)
-//		return err
+//		return svc.WithStore(st.In(tx)).As(sub).Bind(ctx, iam.Binding{Account: id, Role: role, Project: project})
 //	})
 //
 // A Write that fails leaves nothing in the transaction, which can go on without it. It is not run
@@ -67,8 +66,15 @@ func (s *Store) In(tx *gorm.DB) *Store {
 
 // ownSession is db without what the host may have set up for its own statements.
 func ownSession(db *gorm.DB) *gorm.DB {
-	own := db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})
-	own.TranslateError = false // the config is this session's own copy; errors.go needs the driver's errors
+	own := db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true, Context: db.Statement.Context})
+	// GORM's cache of prepared statements can lock up: who prepares a statement waits for a connection,
+	// which transactions hold that wait for the same statement.
+	switch prepared := own.Statement.ConnPool.(type) {
+	case *gorm.PreparedStmtDB:
+		own.Statement.ConnPool = prepared.ConnPool
+	case *gorm.PreparedStmtTX:
+		own.Statement.ConnPool = prepared.Tx
+	}
 	return own
 }
 

@@ -75,7 +75,7 @@ func (t *tx) UpdateAccount(ctx context.Context, a iam.Account, everywhere bool) 
 	err = t.session(ctx).Table("iam_accounts").Where("org_id = ? AND id = ?", t.org, a.ID).Updates(map[string]any{
 		"status": row.Status, "email": row.Email, "email_key": row.EmailKey,
 		"name": row.Name, "username": row.Username, "phone": row.Phone, "company": row.Company, "note": row.Note,
-		"search": row.Search, "updated": row.Updated,
+		"search": row.Search, "activated": row.Activated, "updated": row.Updated,
 	}).Error
 	if err != nil {
 		return t.failed(ctx, "update an account", err)

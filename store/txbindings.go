@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -140,14 +142,17 @@ func (t *tx) PutProject(ctx context.Context, p iam.Project) (changed bool, err e
 	return true, nil
 }
 
-// ForgetProject is described at [iam.Tx]. The bindings are sorted by account and role.
-func (t *tx) ForgetProject(ctx context.Context, project policy.ProjectID) ([]iam.Binding, error) {
+// ForgetProject is described at [iam.Tx].
+func (t *tx) ForgetProject(ctx context.Context, project policy.ProjectID) (gone iam.Forgotten, err error) {
 	if err := t.ready(); err != nil || !fits(string(project)) {
-		return nil, err
+		return gone, err
 	}
-	gone, err := t.bindings(ctx, t.session(ctx).Where("org_id = ? AND project_id = ?", t.org, project).Order("account_id, role"))
-	if err != nil {
-		return nil, err
+	in := func() *gorm.DB { return t.session(ctx).Where("org_id = ? AND project_id = ?", t.org, project) }
+	if gone.Bindings, err = t.bindings(ctx, in().Order("account_id, role")); err != nil {
+		return iam.Forgotten{}, err
+	}
+	if gone.Grants, err = t.grants(ctx, in()); err != nil {
+		return iam.Forgotten{}, err
 	}
 	for _, statement := range []string{
 		"DELETE FROM iam_bindings WHERE org_id = ? AND project_id = ?",
@@ -155,7 +160,7 @@ func (t *tx) ForgetProject(ctx context.Context, project policy.ProjectID) ([]iam
 		"DELETE FROM iam_projects WHERE org_id = ? AND id = ?",
 	} {
 		if _, err := t.exec(ctx, "forget a project", statement, t.org, project); err != nil {
-			return nil, err
+			return iam.Forgotten{}, err
 		}
 	}
 	return gone, nil

@@ -77,6 +77,14 @@ func (s *Store) Create(ctx context.Context, org iam.Organization, do func(tx iam
 		return c.err
 	}
 	return s.transact(ctx, func(r *reader) error {
+		// Asked first, so that an organisation that is there makes no noise in the host's log.
+		var there int64
+		if err := r.session(ctx).Raw("SELECT COUNT(*) FROM iam_organizations WHERE id = ?", org.ID).Scan(&there).Error; err != nil {
+			return r.failed(ctx, "look for the organisation", err)
+		}
+		if there > 0 {
+			return iam.ErrExists
+		}
 		row := organizationRow{ID: org.ID, Name: org.Name, Created: toMillis(org.Created), Revision: 1}
 		if err := r.session(ctx).Create(&row).Error; classify(err) == duplicate {
 			return iam.ErrExists
@@ -164,14 +172,9 @@ func (s *Store) run(db *gorm.DB, cause *error, do func(*reader) error) error {
 	return *cause
 }
 
-// control executes a statement about the transaction itself, which MySQL does not prepare.
+// control executes a statement about the transaction itself.
 func (s *Store) control(ctx context.Context, statement string) error {
-	db := s.session(ctx)
-	if prepared, ok := db.Statement.ConnPool.(*gorm.PreparedStmtTX); ok {
-		_, err := prepared.Tx.ExecContext(ctx, statement)
-		return err
-	}
-	return db.Exec(statement).Error
+	return s.session(ctx).Exec(statement).Error
 }
 
 const (

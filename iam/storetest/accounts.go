@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"time"
+
 	"fmt"
 
 	"github.com/castellan-iam/castellan/iam"
@@ -13,7 +15,7 @@ func (w *world) full(name string) iam.Account {
 	a.Email = w.email(name)
 	a.Name, a.Username, a.Phone = "Ann Ölçer 😀", "ann", "+49 30 1234"
 	a.Company, a.Note = "O'Hara & \"Söhne\" \\ 100%", "line one\nline two\t; DROP TABLE x --"
-	a.CreatedBy, a.Created, a.Updated = w.id("by"), noon, noon.AddDate(0, 0, 1)
+	a.CreatedBy, a.Created, a.Activated, a.Updated = w.id("by"), noon, noon.Add(time.Hour), noon.AddDate(0, 0, 1)
 	return a
 }
 

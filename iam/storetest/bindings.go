@@ -159,19 +159,37 @@ var projectPromises = []promise{
 		w.equal(w.names(must(w.st.Bindings(w.ctx, w.org, ann))(w)), []string{"ann project_user q"})
 		w.equal(len(must(w.st.Grants(w.ctx, w.org, ann))(w)), 2)
 	}},
-	{"Tx.ForgetProject", "It returns the bindings that went", func(w *world) {
-		w.bind(w.named("b"), user, "p", "q")
-		w.bind(w.named("a"), user, "p")
-		w.bind(w.id("a"), boss, "p")
+	{"Forgotten.Bindings", "sorted by account and role", forgotten},
+	{"Forgotten.Grants", "sorted by id", forgotten},
+	{"Tx.ForgetProject", "It returns the bindings and the grants that went", forgotten},
+	{"Tx.ForgetProject", "It returns the bindings and the grants that went", func(w *world) {
+		w.add(w.account("a"))
+		w.grant("wide", w.id("a"), policy.AtOrg(w.org))
 		w.write(func(tx iam.Tx) error {
-			gone, err := tx.ForgetProject(w.ctx, "p")
-			w.equal(w.names(gone), []string{"a project_admin p", "a project_user p", "b project_user p"})
+			gone, err := tx.ForgetProject(w.ctx, "") // no project: the whole organisation is not meant
+			w.equal(gone, iam.Forgotten{})
 			return err
 		})
-		w.write(func(tx iam.Tx) error {
-			gone, err := tx.ForgetProject(w.ctx, "") // "" is where grants on the organisation lie
-			w.equal(len(gone), 0)
-			return err
-		})
+		w.equal(len(must(w.st.Grants(w.ctx, w.org, w.id("a")))(w)), 1)
 	}},
+}
+
+// forgotten takes a project away that two accounts were bound to.
+func forgotten(w *world) {
+	w.bind(w.named("b"), user, "p", "q")
+	w.bind(w.named("a"), user, "p")
+	w.bind(w.id("a"), boss, "p")
+	w.grant("g2", w.id("b"), policy.AtProject(w.org, "p"))
+	w.grant("g1", w.id("a"), policy.AtProject(w.org, "p"))
+	w.grant("g0", w.id("a"), policy.AtProject(w.org, "q"))
+	w.write(func(tx iam.Tx) error {
+		gone, err := tx.ForgetProject(w.ctx, "p")
+		w.equal(w.names(gone.Bindings), []string{"a project_admin p", "a project_user p", "b project_user p"})
+		var grants []iam.GrantID
+		for _, g := range gone.Grants {
+			grants = append(grants, g.ID)
+		}
+		w.equal(grants, []iam.GrantID{"g1", "g2"})
+		return err
+	})
 }

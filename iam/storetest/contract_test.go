@@ -90,6 +90,7 @@ var unproven = map[string]string{
 	"why the system acted; \"\" for an account":                              "for the service, which writes it",
 	"what was changed: the id of an account, project, grant or organisation": "for the service, which writes it",
 	"in a fixed order for each Type":                                         "for the service, which writes it",
+	"Forgotten is what a project took along":                                 "says what it is",
 	"FieldChange is one value before and after":                              "says what it is",
 	"A value that was not there is \"\"":                                     "for the service, which writes it",
 	"EventQuery narrows the audit log":                                       "says what it is",

@@ -43,7 +43,7 @@ var insertPromises = []promise{
 			w.is(tx.DeleteGrant(w.ctx, g.ID), iam.ErrNotFound)
 			gone, err := tx.ForgetProject(w.ctx, "p")
 			w.ok(err)
-			w.equal(len(gone), 0)
+			w.equal(gone, iam.Forgotten{})
 
 			_, err = tx.Subject(w.ctx, a.ID)
 			w.is(err, iam.ErrNotFound)
@@ -151,17 +151,18 @@ func (w *world) emails(put func(tx iam.Tx, a iam.Account, everywhere bool) error
 }
 
 var updatePromises = []promise{
-	{"Tx.UpdateAccount", "UpdateAccount writes status, profile, address, roles and Updated of an account", func(w *world) {
+	{"Tx.UpdateAccount", "UpdateAccount writes status, profile, address, roles, Activated and Updated of an account", func(w *world) {
 		a := w.full("ann")
 		w.add(a)
-		a.Status, a.Roles, a.Email, a.Updated = iam.Disabled, []policy.Role{boss, "viewer"}, w.email("new"), noon.AddDate(1, 0, 0)
+		a.Status, a.Roles, a.Email = iam.Disabled, []policy.Role{boss, "viewer"}, w.email("new")
+		a.Activated, a.Updated = noon.AddDate(0, 1, 0), noon.AddDate(1, 0, 0)
 		a.Name, a.Username, a.Phone, a.Company, a.Note = "N", "U", "P", "C", "O"
 		w.write(func(tx iam.Tx) error { return tx.UpdateAccount(w.ctx, a, false) })
 		w.equal(must(w.st.Account(w.ctx, w.org, a.ID))(w), a)
 		w.equal(w.found(iam.AccountQuery{Keyword: "söhne"}), []policy.AccountID(nil))
 		w.equal(w.found(iam.AccountQuery{Keyword: "NEW@"}), []policy.AccountID{"ann"})
 	}},
-	{"Tx.UpdateAccount", "UpdateAccount writes status, profile, address, roles and Updated of an account", func(w *world) {
+	{"Tx.UpdateAccount", "UpdateAccount writes status, profile, address, roles, Activated and Updated of an account", func(w *world) {
 		// SB-A3: what becomes empty is written too.
 		w.add(w.full("ann"))
 		b := w.account("ann")
