@@ -160,10 +160,22 @@ func (a *ask) byHand(table map[handKey]handRow) bool {
 
 func canOf(a *ask) bool { return a.holder.Can(a.action, a.resource) }
 
+// nothing takes a request and decides nothing: what is left of a figure without it is the decision's.
+//
+//go:noinline
+func nothing(_ *policy.Holder, _ policy.Action, _ policy.Resource, answer bool) bool { return answer }
+
 func BenchmarkPolicy(b *testing.B) {
 	p := platform(b)
 	w := newWorld(p, benchOrgs)
 	asks := w.stream()
+	b.Run("decide/nothing, the stream alone", func(b *testing.B) {
+		answer := false
+		run(b, asks, func(a *ask) bool {
+			answer = !answer
+			return nothing(a.holder, a.action, a.resource, answer)
+		})
+	})
 	b.Run("decide/by hand, no reasons or conditions", func(b *testing.B) {
 		run(b, asks, func(a *ask) bool { return a.byHand(w.table) })
 	})

@@ -14,9 +14,13 @@ type Holder struct {
 	org    OrgID
 	active bool
 
-	orgWide   []held
-	projects  []boundProject // sorted by project, each once
-	byName    map[ProjectID]int32
+	orgWide  []held
+	projects []boundProject // sorted by project, each once
+	// A few projects are found by their tags, which stand here so that looking for one that is not
+	// bound reads no other memory; many are found by name.
+	tags   [linearProjects]uint64
+	byName map[ProjectID]int32
+
 	resources map[resourceKey][]held
 	open      map[ProjectID]bool
 
@@ -49,7 +53,6 @@ type held struct {
 // boundProject is what is held in one project.
 type boundProject struct {
 	project ProjectID
-	tag     uint64 // of project: see tagOf
 	held    []held
 }
 
@@ -131,13 +134,17 @@ func (h *Holder) group(list []projectHeld) {
 		for ; i < len(list) && list[i].project == project; i++ {
 			all[i] = list[i].held
 		}
-		h.projects = append(h.projects, boundProject{project: project, tag: tagOf(project), held: all[from:i:i]})
+		h.projects = append(h.projects, boundProject{project, all[from:i:i]})
 	}
-	if len(h.projects) > linearProjects {
-		h.byName = make(map[ProjectID]int32, len(h.projects))
+	if len(h.projects) <= linearProjects {
 		for i := range h.projects {
-			h.byName[h.projects[i].project] = int32(i)
+			h.tags[i] = tagOf(h.projects[i].project)
 		}
+		return
+	}
+	h.byName = make(map[ProjectID]int32, len(h.projects))
+	for i := range h.projects {
+		h.byName[h.projects[i].project] = int32(i)
 	}
 }
 
@@ -150,8 +157,8 @@ func (h *Holder) bound(project ProjectID) []held {
 		return nil
 	}
 	tag := tagOf(project)
-	for i := range h.projects {
-		if h.projects[i].tag == tag && h.projects[i].project == project {
+	for i := range min(len(h.projects), linearProjects) {
+		if h.tags[i] == tag && h.projects[i].project == project {
 			return h.projects[i].held
 		}
 	}

@@ -26,8 +26,8 @@ func newPermissionIndex(permissions []permissionInfo) permissionIndex {
 
 // slot is where the search for a permission begins.
 func (x *permissionIndex) slot(kind Kind, action Action) int {
-	h := mix(mix(0, string(kind)), string(action))
-	return int(h>>32) & (len(x.slots) - 1)
+	h := mix(string(kind))*golden ^ mix(string(action))
+	return int(h*golden>>32) & (len(x.slots) - 1)
 }
 
 // find returns the permission's number, and false when the policy does not declare it.
@@ -44,37 +44,43 @@ func (x *permissionIndex) find(kind Kind, action Action) (int32, bool) {
 	return 0, false
 }
 
-// mix hashes a name into h, eight bytes at a time. Names of a vocabulary are at most 64 bytes long,
-// and of a longer one the rest does not matter: it is in no vocabulary.
-func mix(h uint64, name string) uint64 {
-	const golden = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio: spreads the bits upwards
-	if len(name) > maxName {
-		name = name[:maxName]
+// golden is 2^64 divided by the golden ratio: a multiplication by it spreads the bits upwards.
+const golden = 0x9E3779B97F4A7C15
+
+// mix hashes a name: all of it up to 24 bytes, and beyond that its beginning, middle and end.
+func mix(name string) uint64 {
+	n := len(name)
+	h := tail(name) ^ uint64(n)<<56
+	if n > 8 {
+		h += word(name) * golden
 	}
-	h ^= uint64(len(name))
-	for len(name) > 8 {
-		h = (h ^ word(name)) * golden
-		h ^= h >> 29
-		name = name[8:]
+	if n > 16 {
+		h ^= word(name[n/2-4:]) * (golden ^ 2)
 	}
-	return (h ^ tail(name)) * golden
+	return h
 }
 
 // word returns the first eight bytes of s, which has as many.
 func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return uint64(half(s)) | uint64(half(s[4:]))<<32
 }
 
-// tail returns the last eight bytes of s, or all of them and their number when there are fewer.
+// half returns the first four bytes of s, which has as many.
+func half(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+// tail returns the last eight bytes of s, or all of them when there are fewer.
 func tail(s string) uint64 {
-	if len(s) >= 8 {
-		return word(s[len(s)-8:])
+	switch n := len(s); {
+	case n >= 8:
+		return word(s[n-8:])
+	case n >= 4: // two halves that overlap
+		return uint64(half(s)) | uint64(half(s[n-4:]))<<32
+	case n > 0:
+		return uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
+	default:
+		return 0
 	}
-	t := uint64(len(s))
-	for i := range len(s) {
-		t = t<<8 | uint64(s[i])
-	}
-	return t
 }
