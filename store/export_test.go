@@ -3,12 +3,14 @@ package store
 import (
 	"strconv"
 	"strings"
+
+	"github.com/castellan-iam/castellan/store/internal/dberr"
 )
 
 // What the tests in package store_test see of the inside.
 var (
-	IsTransient = func(err error) bool { return classify(err) == transient }
-	IsDuplicate = func(err error) bool { return classify(err) == duplicate }
+	IsTransient = func(err error) bool { return dberr.Classify(err) == dberr.Transient }
+	IsDuplicate = func(err error) bool { return dberr.Classify(err) == dberr.Duplicate }
 	Latest      = latest
 )
 

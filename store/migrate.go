@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
+
+	"github.com/castellan-iam/castellan/store/internal/dberr"
 )
 
 // SchemaError says that the tables of a database are not those that this version of the library needs.
@@ -71,7 +73,7 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 	if d.name == "mysql" {
 		err = migrateLocked(own)
 	} else {
-		err, _ = repeat(ctx, func() (err, cause error) {
+		err, _ = dberr.Repeat(ctx, func() (err, cause error) {
 			err = own.Transaction(func(tx *gorm.DB) error { return migrateInTransaction(tx, d) })
 			return err, err
 		})

@@ -3,13 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"gorm.io/gorm"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
+	"github.com/castellan-iam/castellan/store/internal/dberr"
 )
 
 // Write is described at [iam.Store].
@@ -86,7 +85,7 @@ func (s *Store) Create(ctx context.Context, org iam.Organization, do func(tx iam
 			return iam.ErrExists
 		}
 		row := organizationRow{ID: org.ID, Name: org.Name, Created: toMillis(org.Created), Revision: 1}
-		if err := r.session(ctx).Create(&row).Error; classify(err) == duplicate {
+		if err := r.session(ctx).Create(&row).Error; dberr.Classify(err) == dberr.Duplicate {
 			return iam.ErrExists
 		} else if err != nil {
 			return r.failed(ctx, "insert the organisation", err)
@@ -112,9 +111,9 @@ func (s *Store) transact(ctx context.Context, do func(*reader) error) error {
 	if s.host {
 		err, cause = s.inHosts(ctx, do)
 	} else {
-		err, cause = repeat(ctx, func() (err, cause error) { return s.inOwn(ctx, do) })
+		err, cause = dberr.Repeat(ctx, func() (err, cause error) { return s.inOwn(ctx, do) })
 	}
-	if err != nil && classify(cause) != failure {
+	if err != nil && dberr.Classify(cause) != dberr.Failure {
 		return fmt.Errorf("%w: %w", iam.ErrConflict, err)
 	}
 	return err
@@ -175,31 +174,4 @@ func (s *Store) run(db *gorm.DB, cause *error, do func(*reader) error) error {
 // control executes a statement about the transaction itself.
 func (s *Store) control(ctx context.Context, statement string) error {
 	return s.session(ctx).Exec(statement).Error
-}
-
-const (
-	maxTries   = 10
-	firstPause = 2 * time.Millisecond // doubled with each try, up to maxPause
-	maxPause   = 250 * time.Millisecond
-)
-
-// repeat calls do until it succeeds, fails for good, or has been called maxTries times. The cause
-// of an error decides whether it passes.
-func repeat(ctx context.Context, do func() (err, cause error)) (err, cause error) {
-	pause := firstPause
-	for try := 1; ; try++ {
-		err, cause = do()
-		if err == nil || try == maxTries || classify(cause) == failure {
-			return err, cause
-		}
-		// At random, so that those who got in each other's way do not meet again.
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w (%w)", err, ctx.Err()), cause
-		case <-timer.C:
-		}
-		pause = min(2*pause, maxPause)
-	}
 }

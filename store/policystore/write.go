@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 
 	gormadapter "github.com/casbin/gorm-adapter/v3"
@@ -12,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/castellan-iam/castellan/policy"
+	"github.com/castellan-iam/castellan/store/internal/dberr"
 )
 
 // The names by which GORM's dialectors call themselves.
@@ -21,31 +21,29 @@ const (
 	mysqlName    = "mysql" // MariaDB too
 )
 
-// attempts bound how often a transaction of our own is run when the database gives way to another.
-const attempts = 10
-
 // batch is how many rows one INSERT carries: 700 variables, less than any SQLite takes (P13).
 const batch = 100
-
-// errChanged says that a row went while we held the lock: by somebody who does not take it.
-var errChanged = errors.New("a row was changed meanwhile")
 
 // write runs do in one transaction, alone among all writers that go through this package. A
 // transaction of our own is repeated after a passing failure; one of the host's is left to the host.
 func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 	db := s.session(ctx)
 	_, hosts := db.Statement.ConnPool.(gorm.TxCommitter)
-	for attempt := 1; ; attempt++ {
-		err := db.Transaction(func(tx *gorm.DB) error {
+	once := func() (err, cause error) {
+		err = db.Transaction(func(tx *gorm.DB) error {
 			if err := lock(tx, hosts); err != nil {
 				return err
 			}
 			return do(tx)
 		})
-		if err == nil || hosts || attempt == attempts || !passing(err) || ctx.Err() != nil {
-			return err
-		}
+		return err, err
 	}
+	if hosts {
+		err, _ := once()
+		return err
+	}
+	err, _ := dberr.Repeat(ctx, once)
+	return err
 }
 
 // lock keeps other writers out until the transaction ends; readers are not held up. It must be the
@@ -94,27 +92,6 @@ func current(tx *gorm.DB) *gorm.DB {
 	return tx
 }
 
-// passing reports whether a repetition may succeed: a deadlock, a serialization failure, a row that
-// somebody else inserted or removed meanwhile. No driver is imported for it.
-func passing(err error) bool {
-	if errors.Is(err, errChanged) || errors.Is(err, gorm.ErrDuplicatedKey) {
-		return true
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		if e, ok := err.(interface{ SQLState() string }); ok { // pgconn.PgError
-			return slices.Contains([]string{"40001", "40P01", "23505"}, e.SQLState())
-		}
-		v := reflect.Indirect(reflect.ValueOf(err))
-		if v.Kind() != reflect.Struct {
-			continue
-		}
-		if n := v.FieldByName("Number"); n.Kind() == reflect.Uint16 { // mysql.MySQLError
-			return slices.Contains([]uint64{1020, 1062, 1213}, n.Uint())
-		}
-	}
-	return false
-}
-
 // insert writes rows that are not there. A row that the unique index takes for another is an error.
 func insert(tx *gorm.DB, rows []policy.Row) error {
 	for some := range slices.Chunk(rows, batch) {
@@ -145,7 +122,7 @@ func remove(tx *gorm.DB, lines []gormadapter.CasbinRule) error {
 			return fmt.Errorf("delete row %d: %w", r.ID, result.Error)
 		}
 		if result.RowsAffected != 1 {
-			return fmt.Errorf("delete row %d: %w", r.ID, errChanged)
+			return fmt.Errorf("delete row %d: %w", r.ID, dberr.ErrChanged)
 		}
 	}
 	return nil

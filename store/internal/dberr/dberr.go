@@ -1,4 +1,6 @@
-package store
+// Package dberr knows what an error of SQLite, PostgreSQL, MariaDB or MySQL means for the statement
+// that ran into it, without importing a driver.
+package dberr
 
 import (
 	"errors"
@@ -8,13 +10,14 @@ import (
 	"gorm.io/gorm"
 )
 
-// errorClass is what the store makes of a database's error.
-type errorClass uint8
+// Class is what to make of a database's error.
+type Class uint8
 
+// The classes.
 const (
-	failure   errorClass = iota
-	transient            // a deadlock, a serialization failure or a lock that did not come: trying again helps
-	duplicate            // a unique constraint
+	Failure   Class = iota // no other class: trying again is no use
+	Transient              // a deadlock, a serialization failure or a lock that did not come: trying again helps
+	Duplicate              // a unique constraint
 )
 
 // The numbers of the databases for each class. No driver is imported: they are found by the
@@ -30,15 +33,22 @@ var (
 	duplicateCodes = []int64{1555, 2067} // SQLITE_CONSTRAINT_PRIMARYKEY and _UNIQUE
 )
 
-// classify looks through everything that err wraps.
-func classify(err error) errorClass {
+// ErrChanged says that a row was not as it had been read, a moment before, in spite of a lock: it was
+// changed by somebody who does not take that lock. It is Transient.
+var ErrChanged = errors.New("a row was changed meanwhile")
+
+// Classify looks through everything that err wraps. The nil error is a Failure.
+func Classify(err error) Class {
 	if errors.Is(err, gorm.ErrDuplicatedKey) { // from a host that translates errors itself
-		return duplicate
+		return Duplicate
 	}
-	var class errorClass
+	if errors.Is(err, ErrChanged) {
+		return Transient
+	}
+	var class Class
 	walk(err, func(e error) bool {
 		class = classOf(e)
-		return class == failure
+		return class == Failure
 	})
 	return class
 }
@@ -64,7 +74,7 @@ func walk(err error, visit func(error) bool) bool {
 	return true
 }
 
-func classOf(err error) errorClass {
+func classOf(err error) Class {
 	if e, ok := err.(interface{ SQLState() string }); ok { // pgconn.PgError, pq.Error
 		return pick(e.SQLState(), transientStates, duplicateStates)
 	}
@@ -73,7 +83,7 @@ func classOf(err error) errorClass {
 	}
 	v := reflect.Indirect(reflect.ValueOf(err))
 	if v.Kind() != reflect.Struct {
-		return failure
+		return Failure
 	}
 	if number := v.FieldByName("Number"); number.Kind() == reflect.Uint16 { // mysql.MySQLError
 		return pick(number.Uint(), transientNumbers, duplicateNumbers)
@@ -81,23 +91,23 @@ func classOf(err error) errorClass {
 	if code := v.FieldByName("ExtendedCode"); code.Kind() == reflect.Int { // sqlite3.Error of the cgo driver
 		return sqliteClass(code.Int())
 	}
-	return failure
+	return Failure
 }
 
-func sqliteClass(extended int64) errorClass {
+func sqliteClass(extended int64) Class {
 	if slices.Contains(transientCodes, extended&0xff) {
-		return transient
+		return Transient
 	}
 	return pick(extended, nil, duplicateCodes)
 }
 
-func pick[T comparable](value T, transients, duplicates []T) errorClass {
+func pick[T comparable](value T, transients, duplicates []T) Class {
 	switch {
 	case slices.Contains(transients, value):
-		return transient
+		return Transient
 	case slices.Contains(duplicates, value):
-		return duplicate
+		return Duplicate
 	default:
-		return failure
+		return Failure
 	}
 }
