@@ -48,3 +48,26 @@ func TestSimilarPermissionsAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+// Names of every length are told apart wherever they differ: also long ones, in the bytes that their
+// hash leaves out.
+func TestNamesDifferWhereverTheyDo(t *testing.T) {
+	t.Parallel()
+	for length := 1; length <= 64; length++ {
+		base := strings.Repeat("a", length)
+		p := compile(t, fmt.Sprintf("p4, r, R\np3, %s, %s, S, T\np, r, org, %s, %s, allow, always\n", base, base, base, base))
+		h := holding(p, policy.GrantRole("r", acme))
+		if !h.Can(policy.Action(base), policy.Kind(base).Of("acme")) {
+			t.Fatalf("%d bytes: the name is not found", length)
+		}
+		for i := range length {
+			other := base[:i] + "b" + base[i+1:]
+			if p.Knows(policy.Kind(other), policy.Action(base)) || p.Knows(policy.Kind(base), policy.Action(other)) {
+				t.Errorf("%d bytes: a name that differs at byte %d is taken for it", length, i)
+			}
+		}
+		if p.Knows(policy.Kind(base+"a"), policy.Action(base)) || p.Knows(policy.Kind(base[1:]), policy.Action(base)) {
+			t.Errorf("%d bytes: a name of another length is taken for it", length)
+		}
+	}
+}
