@@ -15,6 +15,7 @@ type Holder struct {
 	active bool
 
 	orgWide  []held
+	orgBuf   [2]held        // room for orgWide, beside what a decision reads anyway
 	projects []boundProject // sorted by project, each once
 	// A few projects are found by their tags, which stand here so that looking for one that is not
 	// bound reads no other memory; many are found by name.
@@ -78,6 +79,7 @@ const linearProjects = 8
 func (p *Policy) Holder(params HolderParams) *Holder {
 	h := &Holder{policy: p, id: params.ID, org: params.Org, active: p != nil && !params.Inactive && params.ID != "" && params.Org != ""}
 	h.grants = make([]Grant, 0, len(params.Grants))
+	h.orgWide = h.orgBuf[:0]
 	var inProjects []projectHeld
 	for _, g := range params.Grants {
 		if g.At.Org != h.org || p.CheckGrant(g) != nil {
