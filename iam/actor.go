@@ -132,6 +132,26 @@ func (c *change) mayGive(g policy.Grant) error {
 	return nil
 }
 
+// mayGiveOn is mayGive for a single permission on one resource that the host knows.
+func (c *change) mayGiveOn(name policy.Permission, r policy.Resource, until time.Time) error {
+	g := policy.GrantPermission(name, policy.AtResource(r.Org, r.Kind, r.ID))
+	if err := c.system.Policy.CheckGrant(g); err != nil {
+		return &FieldError{Field: "Grant", Problem: err.Error()}
+	}
+	if name.Kind().Base() != r.Kind.Base() {
+		return invalid("Grant", "%q is no permission on a %q", name, r.Kind)
+	}
+	if c.isSystem() {
+		return nil
+	}
+	if err := c.holder.MayGrantOn(name, r, until); err != nil {
+		refusal := new(ForbiddenError)
+		errors.As(err, &refusal.Ceiling)
+		return refusal
+	}
+	return nil
+}
+
 // target returns the account to change, when the actor is not below it. Nobody manages who holds a
 // role, in the organisation or by a grant, that they could not give themselves, and nobody manages
 // root but root itself (SB-62).

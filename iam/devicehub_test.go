@@ -14,6 +14,7 @@ func TestDeviceHub(t *testing.T) {
 	eachDatabase(t, func(w *world) {
 		w.run("D2: a basic user may what was granted, task by task", tasks)
 		w.run("D2: a task for a while", taskForAWhile)
+		w.run("D2: tasks on a device, by its owner", tasksOnOnesOwn)
 		w.run("D4: a sub-account has its fields", fields)
 	})
 }
@@ -101,4 +102,32 @@ func fields(w *world) {
 	stored = o.get(account.ID)
 	got = iam.Profile{Name: stored.Name, Username: stored.Username, Phone: stored.Phone, Company: stored.Company, Note: stored.Note}
 	equal(w, "profile after the change", got, iam.Profile{Username: "ann"})
+}
+
+// Who holds a device's permissions as its owner gives them on that device, and on no other (D2, SB-61).
+func tasksOnOnesOwn(w *world) {
+	o := w.organization(devicehub.System())
+	ctx := o.Context()
+	admin, basic, equalOne := o.account(devicehub.Admin), o.account(devicehub.Basic), o.account(devicehub.Admin)
+	own := devicehub.Device.Of(o.id).Named("d1").OwnedBy(admin)
+	never := time.Time{}
+	give := func(to policy.AccountID, task policy.Permission, r policy.Resource, until time.Time) error {
+		return second(o.as(admin).GiveGrantOn(ctx, to, task, r, until))
+	}
+	o.unchanged(func() {
+		w.refused(give(basic, devicehub.DeviceReboot, own.OwnedBy(equalOne), never), iam.ErrForbidden)
+		w.refused(give(basic, devicehub.DeviceReboot, own.OwnedBy(""), never), iam.ErrForbidden)
+		w.refused(give(basic, devicehub.SettingsMailManage, devicehub.SettingsMail.Of(o.id).Named("m"), never), iam.ErrForbidden)
+		w.refused(give(equalOne, devicehub.DeviceReboot, own, never), iam.ErrForbidden) // not below it
+		w.refused(second(o.as(basic).GiveGrantOn(ctx, basic, devicehub.DeviceReboot, own.OwnedBy(basic), never)), iam.ErrForbidden)
+		w.wrong(give(basic, devicehub.DeviceReboot, devicehub.Subaccount.Of(o.id).Named("d1").OwnedBy(admin), never), "Grant")
+		w.wrong(give(basic, devicehub.DeviceReboot, devicehub.Device.Of(o.id).OwnedBy(admin), never), "Grant")
+		w.wrong(give(basic, devicehub.DeviceReboot, devicehub.Device.Of("elsewhere").Named("d1").OwnedBy(admin), never), "Grant.At")
+		w.wrong(give(basic, devicehub.DeviceReboot, own, o.clock.now()), "Grant.Expires")
+	})
+	w.ok(give(basic, devicehub.DeviceReboot, own, o.clock.now().Add(time.Hour)))
+	same(w, "on the device", o.svc.Permissions(o.subject(basic), own), []policy.Permission{devicehub.DeviceReboot})
+	same(w, "on another", o.svc.Permissions(o.subject(basic), devicehub.Device.Of(o.id).Named("d2").OwnedBy(admin)), nil)
+	o.clock.advance(time.Hour)
+	same(w, "afterwards", o.svc.Permissions(o.subject(basic), own), nil)
 }

@@ -20,7 +20,7 @@ var changing = map[string]iam.EventType{
 	"CreateAccount": iam.AccountCreated, "UpdateProfile": iam.AccountUpdated, "SetRoles": iam.AccountRolesChanged,
 	"Activate": iam.AccountActivated, "Disable": iam.AccountDisabled, "Enable": iam.AccountEnabled, "Delete": iam.AccountDeleted,
 	"Bind": iam.ProjectBound, "Unbind": iam.ProjectUnbound, "OpenProject": iam.ProjectOpened, "CloseProject": iam.ProjectClosed,
-	"ForgetProject": iam.ProjectForgotten, "GiveGrant": iam.GrantGiven, "RevokeGrant": iam.GrantRevoked,
+	"ForgetProject": iam.ProjectForgotten, "GiveGrant": iam.GrantGiven, "GiveGrantOn": iam.GrantGiven, "RevokeGrant": iam.GrantRevoked,
 }
 
 func TestEvents(t *testing.T) {

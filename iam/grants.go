@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"time"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -10,13 +11,27 @@ import (
 // project or one resource. It must lie in the actor's organisation, and end later if it ends. Root
 // needs no grant and gets none.
 func (a Actor) GiveGrant(ctx context.Context, account policy.AccountID, g policy.Grant) (Grant, error) {
+	return a.giveGrant(ctx, account, g, func(c *change) error { return c.mayGive(g) })
+}
+
+// GiveGrantOn gives an account a single permission on one resource, which the host has before it with
+// its project, owner and attributes, until a time or for ever (the zero time). The actor must be able to
+// do it to that very resource: what GiveGrant, which knows no owner, lets only those give who may do it
+// to everybody's. The grant stays when the resource changes hands: take it back then with RevokeGrant.
+func (a Actor) GiveGrantOn(ctx context.Context, account policy.AccountID, name policy.Permission, r policy.Resource, until time.Time) (Grant, error) {
+	g := policy.GrantPermission(name, policy.AtResource(r.Org, r.Kind, r.ID)).Until(until)
+	return a.giveGrant(ctx, account, g, func(c *change) error { return c.mayGiveOn(name, r, until) })
+}
+
+// giveGrant guards a grant that somebody gives, and stores it.
+func (a Actor) giveGrant(ctx context.Context, account policy.AccountID, g policy.Grant, mayGive func(c *change) error) (Grant, error) {
 	need := a.rules().Permissions.GiveGrants
 	var given Grant
 	err := a.write(ctx, need, a.orgWide(need), func(c *change) error {
 		if err := c.checkGrant(g); err != nil {
 			return err
 		}
-		if err := c.mayGive(g); err != nil {
+		if err := mayGive(c); err != nil {
 			return err
 		}
 		to, err := c.target(account)

@@ -103,6 +103,9 @@ func (g guarded) methods() map[string]aimed {
 		"GiveGrant": at("account", func(ctx context.Context, a iam.Actor, x target) error {
 			return second(a.GiveGrant(ctx, x.account, policy.GrantPermission(g.task, policy.AtOrg(orgOf(ctx)))))
 		}),
+		"GiveGrantOn": at("account", func(ctx context.Context, a iam.Actor, x target) error {
+			return second(a.GiveGrantOn(ctx, x.account, g.task, g.task.Kind().Of(orgOf(ctx)).Named("r1"), time.Time{}))
+		}),
 		"RevokeGrant": at("grant", func(ctx context.Context, a iam.Actor, x target) error { return a.RevokeGrant(ctx, x.grant) }),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Missing returns what the grant would give to another that the holder itself lacks there: the
@@ -170,6 +171,43 @@ func (h *Holder) MayGrant(g Grant) error {
 		return refusal
 	}
 	if refusal.Missing = h.Missing(g); len(refusal.Missing) > 0 {
+		return refusal
+	}
+	return nil
+}
+
+// MayGrantOn is MayGrant for a single permission on one resource that the host has before it, with its
+// project, owner and attributes: so that somebody can give what they may do with what they own, or with
+// what lies in their project (D2). Of the resource's facets the permission names one.
+func (h *Holder) MayGrantOn(name Permission, r Resource, until time.Time) error {
+	kind := r.Kind
+	r.Kind = name.Kind()
+	g := GrantPermission(name, AtResource(r.Org, r.Kind, r.ID)).Until(until)
+	refusal := &CeilingError{Giver: h.ID(), Grant: g}
+	switch {
+	case h == nil || h.policy == nil || !h.active || r.Org != h.org:
+		refusal.NotGiven = true
+		return refusal
+	case kind.Base() != r.Kind.Base():
+		refusal.Invalid = fmt.Errorf("policy: %q is no permission on a %s", name, kind)
+		return refusal
+	case h.policy.CheckGrant(g) != nil:
+		refusal.Invalid = h.policy.CheckGrant(g)
+		return refusal
+	}
+	pi, _ := h.policy.permission(name)
+	allowed := false
+	h.each(pi, &r, func(x *held, e *entry) bool {
+		met := e.condition == nil || e.condition.ask(r.attrs).matches(e.denies)
+		if met && e.denies {
+			allowed = false
+			return false
+		}
+		allowed = allowed || met && !e.denies && h.grants[x.grant].lasts(until)
+		return true
+	})
+	if !allowed {
+		refusal.Missing = []Permission{name}
 		return refusal
 	}
 	return nil

@@ -116,3 +116,59 @@ func TestVersionIgnoresTheOrderOfRows(t *testing.T) {
 		t.Errorf("got %s and %s", a, b)
 	}
 }
+
+// On a resource that is known in full, somebody gives what they may do with it: as its owner, in its
+// project, under its attributes, and for no longer than they may themselves (D2, SB-61).
+func TestGivingOnOneKnownResource(t *testing.T) {
+	t.Parallel()
+	hub, emqx := shipped()[3].load(t), platform(t)
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	d1 := policy.Kind("device").Of("acme").Named("d1")
+	dep := policy.Kind("deployment").In("acme", "p1").Named("d1")
+	owner := holding(hub, policy.GrantRole("admin", acme))
+	bound := holding(emqx, policy.GrantRole("project_admin", p1))
+	deputy := holding(emqx, policy.GrantRole("project_admin", p1).Until(noon))
+	tests := []struct {
+		name   string
+		giver  *policy.Holder
+		gift   policy.Permission
+		on     policy.Resource
+		until  time.Time
+		refuse string
+	}{
+		{"one's own", owner, "device:reboot", d1.OwnedBy("ann"), time.Time{}, ""},
+		{"somebody else's", owner, "device:reboot", d1.OwnedBy("bob"), time.Time{}, "lacks device:reboot"},
+		{"nobody's", owner, "device:reboot", d1, time.Time{}, "lacks device:reboot"},
+		{"in one's project", bound, "deployment:delete", dep, time.Time{}, ""},
+		{"a facet of it", bound, "deployment.tls:manage", dep, time.Time{}, ""},
+		{"in another project", bound, "deployment:delete", policy.Kind("deployment").In("acme", "p2").Named("d1"), time.Time{}, "lacks"},
+		{"under its condition", bound, "deployment.cluster_linking:manage", dep.With("plan", "premium"), time.Time{}, ""},
+		{"against its condition", bound, "deployment.cluster_linking:manage", dep.With("plan", "byoc"), time.Time{}, "lacks"},
+		{"for as long as one has it", deputy, "deployment:delete", dep, noon, ""},
+		{"for longer", deputy, "deployment:delete", dep, noon.Add(1), "lacks"},
+		{"for ever", deputy, "deployment:delete", dep, time.Time{}, "lacks"},
+		{"of another organization", bound, "deployment:delete", policy.Kind("deployment").In("globex", "p1").Named("d1"), time.Time{}, "may not give"},
+		{"of another kind", bound, "project:edit", dep, time.Time{}, "no permission on a deployment"},
+		{"without an id", bound, "deployment:delete", policy.Kind("deployment").In("acme", "p1"), time.Time{}, "place"},
+		{"an unknown permission", bound, "deployment:fly", dep, time.Time{}, "unknown permission"},
+		{"by nobody", nil, "deployment:delete", dep, time.Time{}, "nobody may not give"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := tt.giver.MayGrantOn(tt.gift, tt.on, tt.until)
+			if (err == nil) != (tt.refuse == "") || err != nil && !strings.Contains(err.Error(), tt.refuse) {
+				t.Errorf("got %v, want a refusal with %q", err, tt.refuse)
+			}
+		})
+	}
+	denied := `p4, keeper, Keeper
+p3, car, drive, Cars, Drive
+p, keeper, org, car, drive, allow, always
+p, keeper, own, car, drive, deny, always
+`
+	keeper := holding(compile(t, denied), policy.GrantRole("keeper", acme))
+	if err := keeper.MayGrantOn("car:drive", policy.Kind("car").Of("acme").Named("c").OwnedBy("ann"), time.Time{}); err == nil {
+		t.Error("what a rule denies is given")
+	}
+}

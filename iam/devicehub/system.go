@@ -1,6 +1,7 @@
 // Package devicehub is the account system of Milesight DeviceHub: root makes Super Admins, Admins
 // and Basic users, each of which makes those below it (D1). Devices belong to accounts, and a Basic
-// user may do what was granted task by task (D2).
+// user may do what was granted task by task (D2): by root with GiveGrant, and on a device by its
+// owner with GiveGrantOn.
 //
 // The names of the package beside System are the policy's roles, kinds, actions and permissions.
 package devicehub
