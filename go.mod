@@ -5,17 +5,14 @@ go 1.25.0
 require (
 	github.com/casbin/casbin/v2 v2.135.0
 	github.com/casbin/gorm-adapter/v3 v3.39.0 // v3.39.0 exactly: later ones are built on casbin v3
+	github.com/glebarez/sqlite v1.11.0
 	github.com/go-sql-driver/mysql v1.8.1
+	github.com/google/uuid v1.6.0
 	go.uber.org/goleak v1.3.0
 	gorm.io/driver/mysql v1.6.0
 	gorm.io/driver/postgres v1.6.3
 	gorm.io/driver/sqlite v1.6.0
 	gorm.io/gorm v1.31.2
-)
-
-require (
-	github.com/glebarez/sqlite v1.11.0
-	github.com/google/uuid v1.6.0
 	pgregory.net/rapid v1.3.0
 )
 
