@@ -118,33 +118,19 @@ func (a Actor) write(ctx context.Context, need policy.Permission, r policy.Resou
 
 // mayGive refuses what the actor could not give to another.
 func (c *change) mayGive(g policy.Grant) error {
-	if err := c.system.Policy.CheckGrant(g); err != nil {
-		return &FieldError{Field: "Grant", Problem: err.Error()}
-	}
-	if c.isSystem() {
-		return nil
-	}
-	if err := c.holder.MayGrant(g); err != nil {
-		refusal := new(ForbiddenError)
-		errors.As(err, &refusal.Ceiling)
-		return refusal
-	}
-	return nil
+	return c.ceiling(g, func() error { return c.holder.MayGrant(g) })
 }
 
-// mayGiveOn is mayGive for a single permission on one resource that the host knows.
-func (c *change) mayGiveOn(name policy.Permission, r policy.Resource, until time.Time) error {
-	g := policy.GrantPermission(name, policy.AtResource(r.Org, r.Kind, r.ID))
+// ceiling refuses a grant that the policy does not know, and one for which ask, who is asked for
+// everybody but the system, has an error.
+func (c *change) ceiling(g policy.Grant, ask func() error) error {
 	if err := c.system.Policy.CheckGrant(g); err != nil {
 		return &FieldError{Field: "Grant", Problem: err.Error()}
-	}
-	if name.Kind().Base() != r.Kind.Base() {
-		return invalid("Grant", "%q is no permission on a %q", name, r.Kind)
 	}
 	if c.isSystem() {
 		return nil
 	}
-	if err := c.holder.MayGrantOn(name, r, until); err != nil {
+	if err := ask(); err != nil {
 		refusal := new(ForbiddenError)
 		errors.As(err, &refusal.Ceiling)
 		return refusal

@@ -20,12 +20,18 @@ func (a Actor) GiveGrant(ctx context.Context, account policy.AccountID, g policy
 // to everybody's. The grant stays when the resource changes hands: take it back then with RevokeGrant.
 func (a Actor) GiveGrantOn(ctx context.Context, account policy.AccountID, name policy.Permission, r policy.Resource, until time.Time) (Grant, error) {
 	g := policy.GrantPermission(name, policy.AtResource(r.Org, r.Kind, r.ID)).Until(until)
-	return a.giveGrant(ctx, account, g, func(c *change) error { return c.mayGiveOn(name, r, until) })
+	return a.giveGrant(ctx, account, g, func(c *change) error {
+		if name.Kind().Base() != r.Kind.Base() {
+			return invalid("Grant", "%q is no permission on a %q", name, r.Kind)
+		}
+		return c.ceiling(g, func() error { return c.holder.MayGrantOn(name, r, until) })
+	})
 }
 
 // giveGrant guards a grant that somebody gives, and stores it.
 func (a Actor) giveGrant(ctx context.Context, account policy.AccountID, g policy.Grant, mayGive func(c *change) error) (Grant, error) {
 	need := a.rules().Permissions.GiveGrants
+	g.Expires = storedTime(g.Expires) // first of all, so that what is checked is what is stored
 	var given Grant
 	err := a.write(ctx, need, a.orgWide(need), func(c *change) error {
 		if err := c.checkGrant(g); err != nil {
@@ -45,7 +51,6 @@ func (a Actor) giveGrant(ctx context.Context, account policy.AccountID, g policy
 		if err != nil {
 			return err
 		}
-		g.Expires = storedTime(g.Expires)
 		given = Grant{ID: GrantID(id), Account: account, Grant: g, By: c.sub.ID(), Created: c.now}
 		if err := c.tx.InsertGrant(c.ctx, given); err != nil {
 			return err

@@ -1,8 +1,8 @@
 // Package policy decides: may this subject do this to that resource, and why.
 //
 // The rules are Casbin's: model.conf and a CSV, in which each row is one permission of one role.
-// [Load] reads the CSV strictly and asks Casbin's matcher for every cell of the table of roles and
-// permissions; from then on an answer is looked up. The table says what Casbin would say, for every
+// [Load] reads the CSV strictly and asks Casbin's matcher what its rules give, wherever a role may be
+// held (rules that the matcher cannot tell apart are asked for once); from then on an answer is looked up. The table says what Casbin would say, for every
 // request: [Policy.Enforcer] hands out the same rules as a Casbin enforcer, and the tests hold both
 // against each other.
 //

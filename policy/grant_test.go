@@ -184,18 +184,17 @@ func TestRolesThatAllow(t *testing.T) {
 		action                 policy.Action
 		kind                   policy.Kind
 		org, project, resource []policy.Role
-		owner                  bool
 	}{
 		{shipped()[0], "delete", "deployment", []policy.Role{"root", "administrator"},
-			[]policy.Role{"root", "administrator", "project_admin"}, []policy.Role{"root", "administrator", "project_admin"}, false},
+			[]policy.Role{"root", "administrator", "project_admin"}, []policy.Role{"root", "administrator", "project_admin"}},
 		{shipped()[3], "view", "device", []policy.Role{"root", "super_admin", "admin"},
-			[]policy.Role{"root", "super_admin", "admin"}, []policy.Role{"root", "super_admin", "admin"}, true},
-		{denying(), "delete", "file", []policy.Role{"owner", "author"}, []policy.Role{"owner", "editor", "author"}, []policy.Role{"owner", "editor", "author"}, true},
-		{shipped()[0], "fly", "deployment", nil, nil, nil, false},
+			[]policy.Role{"root", "super_admin", "admin"}, []policy.Role{"root", "super_admin", "admin"}},
+		{denying(), "delete", "file", []policy.Role{"owner", "author"}, []policy.Role{"owner", "editor", "author"}, []policy.Role{"owner", "editor", "author"}},
+		{shipped()[0], "fly", "deployment", nil, nil, nil},
 	}
 	for _, tt := range tests {
 		got := tt.system.load(t).RolesThatAllow(tt.action, tt.kind)
-		if !slices.Equal(got.Org, tt.org) || !slices.Equal(got.Project, tt.project) || !slices.Equal(got.Resource, tt.resource) || got.Owner != tt.owner {
+		if !slices.Equal(got.Org, tt.org) || !slices.Equal(got.Project, tt.project) || !slices.Equal(got.Resource, tt.resource) {
 			t.Errorf("%s %s:%s: got %+v", tt.system.name, tt.kind, tt.action, got)
 		}
 	}

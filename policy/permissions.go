@@ -27,7 +27,6 @@ type RolesThatAllow struct {
 	Org      []Role // held in the organisation
 	Project  []Role // held in the resource's project
 	Resource []Role // held on the resource itself
-	Owner    bool   // some of them suffice only for the owner of the resource
 }
 
 // RolesThatAllow returns the roles that have a rule for it. A deny of another role and conditions
@@ -49,12 +48,9 @@ func (p *Policy) RolesThatAllow(action Action, kind Kind) RolesThatAllow {
 			}
 		}
 		for l, list := range []*[]Role{&found.Org, &found.Project, &found.Resource} {
-			others := where & situationOf(level(l), false).set()
-			own := where & situationOf(level(l), true).set()
-			if others|own != 0 {
+			if where&(situationOf(level(l), false).set()|situationOf(level(l), true).set()) != 0 {
 				*list = append(*list, role)
 			}
-			found.Owner = found.Owner || others == 0 && own != 0
 		}
 	}
 	return found
