@@ -27,6 +27,8 @@ var layers = map[string]map[string]string{
 	"iam": {
 		"policy":                 "decides",
 		"github.com/google/uuid": "makes ids",
+		"golang.org/x/net/idna":  "the one ASCII form of an address's domain",
+		"golang.org/x/text":      "which letters beyond ASCII an address may have, and the one form of each",
 	},
 	"iam/emqx":             {".": "the embedded policy.csv", "iam": "a System is its policy and rules", "policy": "typed vocabulary"},
 	"iam/lanit":            {"iam": "a System is its policy and rules", "policy": "typed vocabulary"},

@@ -13,6 +13,8 @@ type Organization struct {
 	Name    string
 	Root    policy.AccountID // "" when the host keeps its organisation's owner elsewhere
 	Created time.Time
+	// SecondFactor is the organisation's own choice (L8): required, or as the system's Rules say.
+	SecondFactor SecondFactorRule
 	// Revision counts the changes of the organisation's accounts, roles, bindings and grants.
 	Revision int64
 }

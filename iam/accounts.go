@@ -72,7 +72,7 @@ func (c *change) newAccount(params CreateAccountParams) (Account, error) {
 		return Account{}, err
 	}
 	if params.Email != "" {
-		if account.Email, err = ParseEmail(params.Email); err != nil {
+		if account.Email, err = parseEmail(params.Email, c.system.Rules.UnicodeEmail); err != nil {
 			return Account{}, err
 		}
 	}
@@ -135,12 +135,15 @@ func (c *change) insert(a Account) error {
 			return &FieldError{Field: "Email", Problem: "the address cannot be used", Reason: ErrExists}
 		}
 	}
-	if err := c.tx.InsertAccount(c.ctx, a, c.system.Rules.EmailScope == Everywhere); err != nil {
+	if err := c.tx.InsertAccount(c.ctx, a, c.everywhere()); err != nil {
 		return err
 	}
 	return c.record(AccountCreated, string(a.ID),
 		changed("email", "", string(a.Email)), changed("roles", "", joinRoles(a.Roles)), changed("status", "", string(a.Status)))
 }
+
+// everywhere reports whether an address belongs to one account of the whole database.
+func (c *change) everywhere() bool { return c.system.Rules.EmailScope == Everywhere }
 
 // warnings says what the caller should know about the account's roles.
 func (c *change) warnings(a Account) ([]Warning, error) {
@@ -163,7 +166,7 @@ func (c *change) warnings(a Account) ([]Warning, error) {
 
 // Account returns one account of the actor's organisation. Everybody may see themselves.
 func (a Actor) Account(ctx context.Context, id policy.AccountID) (Account, error) {
-	if err := a.readAbout(id); err != nil {
+	if err := a.readAbout(ctx, id); err != nil {
 		return Account{}, err
 	}
 	if checkID("Account", string(id)) != nil {
@@ -173,16 +176,16 @@ func (a Actor) Account(ctx context.Context, id policy.AccountID) (Account, error
 }
 
 // readAbout guards reading about one account: oneself, or whoever may see the list.
-func (a Actor) readAbout(id policy.AccountID) error {
+func (a Actor) readAbout(ctx context.Context, id policy.AccountID) error {
 	if id != "" && id == a.sub.ID() {
 		return a.member()
 	}
-	return a.read(a.rules().Permissions.ListAccounts)
+	return a.read(ctx, a.rules().Permissions.ListAccounts)
 }
 
 // Accounts returns a page of the organisation's accounts, in the order of their making (E7).
 func (a Actor) Accounts(ctx context.Context, q AccountQuery) ([]Account, error) {
-	if err := a.read(a.rules().Permissions.ListAccounts); err != nil {
+	if err := a.read(ctx, a.rules().Permissions.ListAccounts); err != nil {
 		return nil, err
 	}
 	return a.svc.store.Accounts(ctx, a.org, q)
@@ -236,7 +239,7 @@ func (c *change) edit(id policy.AccountID, edit edit) (Account, error) {
 		return account, err
 	}
 	account.Updated = c.now
-	if err := c.tx.UpdateAccount(c.ctx, account, c.system.Rules.EmailScope == Everywhere); err != nil {
+	if err := c.tx.UpdateAccount(c.ctx, account, c.everywhere()); err != nil {
 		return Account{}, err
 	}
 	if err := c.keepAdministrator(before); err != nil {

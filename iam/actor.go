@@ -67,8 +67,8 @@ func (a Actor) may(h *policy.Holder, need policy.Permission, r policy.Resource) 
 }
 
 // read guards a method that only reads.
-func (a Actor) read(need policy.Permission) error {
-	return a.may(a.sub.holder, need, a.orgWide(need))
+func (a Actor) read(ctx context.Context, need policy.Permission) error {
+	return a.refused(ctx, need, a.may(a.sub.holder, need, a.orgWide(need)))
 }
 
 // rules are the service's, or none for the zero Actor, which the guard refuses.
@@ -91,29 +91,86 @@ type change struct {
 
 // write guards a method that changes something, and runs it in one transaction.
 func (a Actor) write(ctx context.Context, need policy.Permission, r policy.Resource, do func(c *change) error) error {
-	if err := a.may(a.sub.holder, need, r); err != nil {
+	guard := func(h *policy.Holder) error { return a.may(h, need, r) }
+	return a.refused(ctx, need, a.transact(ctx, a.storeWrite, guard, do))
+}
+
+// writeAside is write for what decides nothing: see [Store].WriteAside.
+func (a Actor) writeAside(ctx context.Context, need policy.Permission, r policy.Resource, do func(c *change) error) error {
+	guard := func(h *policy.Holder) error { return a.may(h, need, r) }
+	return a.refused(ctx, need, a.transact(ctx, a.storeWriteAside, guard, do))
+}
+
+// own runs what everybody who is active may do about themselves.
+func (a Actor) own(ctx context.Context, do func(c *change) error) error {
+	return a.refused(ctx, "", a.transact(ctx, a.storeWrite, a.activeMember, do))
+}
+
+// ownAside is own for what decides nothing.
+func (a Actor) ownAside(ctx context.Context, do func(c *change) error) error {
+	return a.refused(ctx, "", a.transact(ctx, a.storeWriteAside, a.activeMember, do))
+}
+
+// activeMember lets through whoever is active, by name: the system has nothing of its own.
+func (a Actor) activeMember(h *policy.Holder) error {
+	switch {
+	case a.svc == nil:
+		return refuse("", policy.NoSubject, "the zero Actor may do nothing")
+	case a.isSystem() || h.ID() == "":
+		return refuse("", policy.NoSubject, "an account does this for itself")
+	case !h.Active():
+		return refuse(h.ID(), policy.Inactive, "the account is not active")
+	}
+	return nil
+}
+
+type transaction func(ctx context.Context, do func(tx Tx) error) error
+
+func (a Actor) storeWrite(ctx context.Context, do func(tx Tx) error) error {
+	return a.svc.store.Write(ctx, a.org, do)
+}
+
+func (a Actor) storeWriteAside(ctx context.Context, do func(tx Tx) error) error {
+	return a.svc.store.WriteAside(ctx, a.org, do)
+}
+
+// transact asks the guard about the actor as the caller has loaded it, and in the transaction again.
+func (a Actor) transact(ctx context.Context, run transaction, guard func(h *policy.Holder) error, do func(c *change) error) error {
+	if err := guard(a.sub.holder); err != nil {
 		return err
 	}
 	if err := checkID("Organization", string(a.org)); err != nil {
 		return err
 	}
-	return a.svc.store.Write(ctx, a.org, func(tx Tx) error {
+	return run(ctx, func(tx Tx) error {
 		c := &change{Actor: a, ctx: ctx, tx: tx, system: a.svc.system.Load(), now: a.svc.now()}
 		if !a.isSystem() {
-			record, err := tx.Subject(ctx, a.sub.ID())
-			if errors.Is(err, ErrNotFound) {
-				return refuse(a.sub.ID(), policy.NoSubject, "the account was deleted since the subject was loaded")
-			}
-			if err != nil {
+			if err := c.reload(); err != nil {
 				return err
 			}
-			c.holder = record.holder(c.system.Policy, c.now)
 		}
-		if err := a.may(c.holder, need, r); err != nil {
+		if err := guard(c.holder); err != nil {
 			return err
 		}
 		return do(c)
 	})
+}
+
+// reload loads the actor as it stands inside the transaction. One whose session keeps its permissions
+// (L10) keeps them here too, as long as the account is active.
+func (c *change) reload() error {
+	record, err := c.tx.Subject(c.ctx, c.sub.ID())
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return refuse(c.sub.ID(), policy.NoSubject, "the account was deleted since the subject was loaded")
+	case err != nil:
+		return err
+	case c.sub.pinned && record.Status == Active:
+		c.holder = c.sub.holder
+	default:
+		c.holder = record.holder(c.system.Policy, c.now)
+	}
+	return nil
 }
 
 // mayGive refuses what the actor could not give to another.
@@ -214,11 +271,4 @@ func (c *change) keepAdministrator(before Account) error {
 		return ErrLastAdministrator
 	}
 	return nil
-}
-
-// record writes the audit event of a change.
-func (c *change) record(what EventType, target string, changes ...FieldChange) error {
-	return c.tx.Append(c.ctx, Event{
-		Time: c.now, Type: what, Actor: c.sub.ID(), Reason: c.reason, Target: target, Changes: changes,
-	})
 }

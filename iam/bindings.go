@@ -11,26 +11,38 @@ import (
 // (E15). A role that is not for projects, a role that the account does not hold (E6), and a
 // disabled account (E13) are refused. What is bound already stays bound.
 func (a Actor) Bind(ctx context.Context, bindings ...Binding) error {
-	return a.eachBinding(ctx, bindings, func(c *change, b Binding) error {
-		account, err := c.bindable(b)
-		if err != nil {
-			return err
-		}
-		if err := c.mayGive(policy.GrantRole(b.Role, policy.AtProject(c.org, b.Project))); err != nil {
-			return err
-		}
-		switch {
-		case account.Status == Disabled:
-			return invalid("Account", "the account %q is disabled and cannot be bound", b.Account)
-		case !account.HasRole(b.Role):
-			return invalid("Role", "the account %q does not hold the role %q: give it the role first", b.Account, b.Role)
-		}
-		added, err := c.tx.InsertBinding(c.ctx, b)
-		if err != nil || !added {
-			return err
-		}
-		return c.record(ProjectBound, string(b.Account), boundTo("", b, "project")...)
-	})
+	return a.eachBinding(ctx, bindings, (*change).insertBinding)
+}
+
+// bind guards a binding that comes with another change, and stores it.
+func (c *change) bind(b Binding) error {
+	need := c.system.Rules.Permissions.BindProjects
+	if err := c.may(c.holder, need, c.project(need, b.Project)); err != nil {
+		return err
+	}
+	return c.insertBinding(b)
+}
+
+// insertBinding stores a binding whose project the actor may bind to.
+func (c *change) insertBinding(b Binding) error {
+	account, err := c.bindable(b)
+	if err != nil {
+		return err
+	}
+	if err := c.mayGive(policy.GrantRole(b.Role, policy.AtProject(c.org, b.Project))); err != nil {
+		return err
+	}
+	switch {
+	case account.Status == Disabled:
+		return invalid("Account", "the account %q is disabled and cannot be bound", b.Account)
+	case !account.HasRole(b.Role):
+		return invalid("Role", "the account %q does not hold the role %q: give it the role first", b.Account, b.Role)
+	}
+	added, err := c.tx.InsertBinding(c.ctx, b)
+	if err != nil || !added {
+		return err
+	}
+	return c.record(ProjectBound, string(b.Account), boundTo("", b, "project")...)
 }
 
 // Unbind takes bindings away: all of them or none. A binding that is not there is no error.
@@ -55,7 +67,7 @@ func (a Actor) eachBinding(ctx context.Context, bindings []Binding, do func(c *c
 	need := a.rules().Permissions.BindProjects
 	for _, b := range bindings {
 		if err := a.may(a.sub.holder, need, a.project(need, b.Project)); err != nil {
-			return err
+			return a.refused(ctx, need, err)
 		}
 	}
 	if len(bindings) == 0 {
@@ -110,7 +122,7 @@ func boundTo(before string, b Binding, after string) []FieldChange {
 // Bindings returns the projects that an account is bound to, sorted by project and role. Everybody
 // may see their own.
 func (a Actor) Bindings(ctx context.Context, account policy.AccountID) ([]Binding, error) {
-	if err := a.readAbout(account); err != nil {
+	if err := a.readAbout(ctx, account); err != nil {
 		return nil, err
 	}
 	if _, err := a.Account(ctx, account); err != nil {
@@ -122,7 +134,7 @@ func (a Actor) Bindings(ctx context.Context, account policy.AccountID) ([]Bindin
 // ProjectBindings returns who is bound to a project, sorted by account and role: active accounts
 // only (E13), and with a query those that it matches (E15).
 func (a Actor) ProjectBindings(ctx context.Context, project policy.ProjectID, q AccountQuery) ([]Binding, error) {
-	if err := a.read(a.rules().Permissions.ListAccounts); err != nil {
+	if err := a.read(ctx, a.rules().Permissions.ListAccounts); err != nil {
 		return nil, err
 	}
 	return a.svc.store.ProjectBindings(ctx, a.org, project, q)

@@ -3,6 +3,7 @@ package iam
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -24,7 +25,21 @@ var (
 	ErrLastAdministrator = errors.New("iam: the last administrator must stay")
 	// ErrConflict says that somebody else changed the organisation meanwhile: read again and repeat.
 	ErrConflict = errors.New("iam: changed meanwhile")
+	// ErrToken says that a link or a code is worth nothing: never was, was used, expired, taken back. Which of
+	// them is never told.
+	ErrToken = errors.New("iam: the link is not valid any more")
+	// ErrThrottled is wrapped by everything that was asked too often: see [ThrottledError].
+	ErrThrottled = errors.New("iam: too often")
 )
+
+// ThrottledError says until when something is not done again.
+type ThrottledError struct{ Until time.Time }
+
+// Error says nothing of the time, which is for a header.
+func (e *ThrottledError) Error() string { return ErrThrottled.Error() }
+
+// Unwrap makes it an ErrThrottled.
+func (e *ThrottledError) Unwrap() error { return ErrThrottled }
 
 // FieldError names the parameter that is wrong, and what was expected of it. It speaks of the
 // caller's own input alone, so that it may be shown to the caller.

@@ -103,7 +103,7 @@ func (a Actor) RevokeGrant(ctx context.Context, id GrantID) error {
 
 // Grants returns the grants of an account, also those that have ended. Everybody may see their own.
 func (a Actor) Grants(ctx context.Context, account policy.AccountID) ([]Grant, error) {
-	if err := a.readAbout(account); err != nil {
+	if err := a.readAbout(ctx, account); err != nil {
 		return nil, err
 	}
 	if _, err := a.Account(ctx, account); err != nil {

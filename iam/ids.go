@@ -21,6 +21,13 @@ type idMaker struct {
 	last int64 // milliseconds and counter of the last id
 }
 
+// Read makes the idMaker's source safe for concurrent use.
+func (m *idMaker) Read(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return io.ReadFull(m.rand, p)
+}
+
 func (m *idMaker) next(now time.Time) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,6 +60,21 @@ func checkID(field, id string) error {
 		return invalid(field, "the id %.40q must be UTF-8 text without control characters", id)
 	}
 	return nil
+}
+
+// cut makes a text from outside fit to be stored as an id is: what cannot be stored is replaced, and
+// what is too long is cut.
+func cut(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
+	if len(text) > MaxID {
+		text = strings.ToValidUTF8(text[:MaxID], "")
+	}
+	return text
 }
 
 // checkText refuses a text that cannot be stored alike in every database. Line breaks are allowed.

@@ -78,12 +78,14 @@ func (k Key) aead() (cipher.AEAD, error) {
 // Format prints the key's id alone, for every verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key "+k.ID) }
 
+const keyIDBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
+
 // check reports what is wrong with the keys.
 func (k Keys) check() error {
 	seen := map[string]bool{}
 	for _, key := range k {
 		switch {
-		case key.ID == "" || !allIn(key.ID, letters+digits+"-"):
+		case key.ID == "" || strings.ContainsFunc(key.ID, func(r rune) bool { return !strings.ContainsRune(keyIDBytes, r) }):
 			return fmt.Errorf("iam: Config.Keys: the id %.40q must be letters, digits and dashes", key.ID)
 		case seen[key.ID]:
 			return fmt.Errorf("iam: Config.Keys: two keys have the id %q", key.ID)

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -94,6 +95,11 @@ func (a Actor) setStatus(ctx context.Context, id policy.AccountID, what EventTyp
 				return "", nil, invalid("Status", "the account is %s", before)
 			}
 			account.Status = to
+			if to == Disabled {
+				if err := c.endAccess(account.ID); err != nil {
+					return "", nil, err
+				}
+			}
 			switch {
 			case what == AccountEnabled && account.Activated.IsZero():
 				account.Status = Pending
@@ -110,6 +116,25 @@ func (a Actor) setStatus(ctx context.Context, id policy.AccountID, what EventTyp
 	return account, nil
 }
 
+// endAccess ends what lets somebody in as the account: its sessions, and the links that would make
+// new ones (SB-20, SB-38).
+func (c *change) endAccess(id policy.AccountID) error {
+	n, err := c.tx.DeleteSessions(c.ctx, id, "")
+	if err != nil {
+		return err
+	}
+	if err := c.tx.DropTokens(c.ctx, id, ForReset, ForOldEmail, ForNewEmail); err != nil {
+		return err
+	}
+	if err := c.tx.DropMails(c.ctx, id, c.now, linkMails...); err != nil {
+		return err
+	}
+	if err := c.tx.DeleteEmailChange(c.ctx, id); err != nil || n == 0 {
+		return err
+	}
+	return c.record(SessionsEnded, string(id), changed("sessions", strconv.Itoa(n), ""))
+}
+
 // Delete removes an account with its roles, bindings and grants, for ever (E14). Its address can be
 // used again and inherits nothing.
 func (a Actor) Delete(ctx context.Context, id policy.AccountID) error {
@@ -119,16 +144,24 @@ func (a Actor) Delete(ctx context.Context, id policy.AccountID) error {
 		if err != nil {
 			return err
 		}
-		if err := notRoot(account); err != nil {
-			return err
-		}
-		if err := c.tx.DeleteAccount(c.ctx, id); err != nil {
-			return err
-		}
-		if err := c.keepAdministrator(account); err != nil {
-			return err
-		}
-		return c.record(AccountDeleted, string(id),
-			changed("email", string(account.Email), ""), changed("roles", joinRoles(account.Roles), ""), changed("status", string(account.Status), ""))
+		return c.remove(account)
 	})
+}
+
+// remove deletes an account with everything that hangs on it. Mail to it goes out no more (SB-99).
+func (c *change) remove(account Account) error {
+	if err := notRoot(account); err != nil {
+		return err
+	}
+	if err := c.tx.DropMails(c.ctx, account.ID, c.now); err != nil {
+		return err
+	}
+	if err := c.tx.DeleteAccount(c.ctx, account.ID); err != nil {
+		return err
+	}
+	if err := c.keepAdministrator(account); err != nil {
+		return err
+	}
+	return c.record(AccountDeleted, string(account.ID),
+		changed("email", string(account.Email), ""), changed("roles", joinRoles(account.Roles), ""), changed("status", string(account.Status), ""))
 }

@@ -79,7 +79,7 @@ func (a Actor) ForgetProject(ctx context.Context, project policy.ProjectID) erro
 
 // Projects returns the projects for which a choice was made, sorted by id, to who may see the accounts.
 func (a Actor) Projects(ctx context.Context) ([]Project, error) {
-	if err := a.read(a.rules().Permissions.ListAccounts); err != nil {
+	if err := a.read(ctx, a.rules().Permissions.ListAccounts); err != nil {
 		return nil, err
 	}
 	return a.svc.store.Projects(ctx, a.org)

@@ -1,8 +1,10 @@
 package iam
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -28,6 +30,25 @@ type Rules struct {
 	EmailScope EmailScope
 	// ReserveRootEmail refuses a sub-account the address of any root account (E11). Defaults to no.
 	ReserveRootEmail bool
+	// UnicodeEmail allows addresses whose local part is not ASCII, which not every mail server takes (RFC
+	// 6531, SB-91). Defaults to no.
+	UnicodeEmail bool
+	// InvitationLifetime is how long an invitation's link holds (E9, L6). Defaults to 24 hours.
+	InvitationLifetime time.Duration
+	// FirstPassword is who chooses an account's first password (E8, L5). Defaults to ByInvitee.
+	FirstPassword FirstPassword
+	// Password is what a password must be.
+	Password PasswordRule
+	// SecondFactor is whether accounts have one, where the organisation does not require it (L8). Defaults to
+	// SecondFactorAllowed.
+	SecondFactor SecondFactorRule
+	// SecondFactorRemoval is who may take a second factor away. Defaults to ByOwnerAndAbove.
+	SecondFactorRemoval SecondFactorRemoval
+	// RoleChanges is when a change of roles, bindings and grants takes effect (L10). Defaults to AtOnce.
+	RoleChanges RoleChanges
+	// FormerRoot is the role of the account that was root, once another one is. Defaults to none: root cannot
+	// be handed over.
+	FormerRoot policy.Role
 	// Permissions are the rows of the policy that an Actor needs.
 	Permissions Permissions
 }
@@ -42,6 +63,64 @@ type Permissions struct {
 	BindProjects   policy.Permission // bind accounts to a project, open it to all
 	ForgetProjects policy.Permission // forget a project that the host deletes
 	ReadEvents     policy.Permission // read the audit log
+	ExportEvents   policy.Permission // take the audit log away as a file (SB-85)
+	ReadMailServer policy.Permission // see the organisation's own mail server (D3)
+	EditMailServer policy.Permission // change it
+	TestMailServer policy.Permission // test it
+}
+
+// FirstPassword is who chooses an account's first password.
+type FirstPassword uint8
+
+// Who chooses the first password.
+const (
+	ByInvitee FirstPassword = iota // when the invitation is accepted (L5)
+	ByCreator                      // who invites; it must be changed at the first sign-in (E8, SB-10)
+)
+
+// SecondFactorRule is whether accounts have a second factor.
+type SecondFactorRule uint8
+
+// The rules about second factors. The zero one stands for the system's own in an Organization.
+const (
+	SecondFactorAllowed SecondFactorRule = iota
+	SecondFactorRequired
+	SecondFactorUnavailable // in the Rules only: there is none
+)
+
+// SecondFactorRemoval is who may take a second factor away.
+type SecondFactorRemoval uint8
+
+// Who may take a second factor away.
+const (
+	ByOwnerAndAbove SecondFactorRemoval = iota // the account itself with a code, and those above it
+	ByRootOnly                                 // root alone, also its own
+)
+
+// RoleChanges is when a change of roles, bindings and grants takes effect.
+type RoleChanges uint8
+
+// When a change takes effect. Disabling and deleting always do at once.
+const (
+	AtOnce       RoleChanges = iota
+	AtNextSignIn             // a session keeps what it was opened with (L10)
+)
+
+// DefaultInvitationLifetime is how long a link holds when the Rules do not say.
+const DefaultInvitationLifetime = 24 * time.Hour
+
+// SecondFactorFor is the rule that holds in an organisation of the choice: the stricter of the two, but what the
+// Rules do not have at all cannot be required.
+func (r Rules) SecondFactorFor(choice SecondFactorRule) SecondFactorRule {
+	if r.SecondFactor == SecondFactorAllowed && choice == SecondFactorRequired {
+		return SecondFactorRequired
+	}
+	return r.SecondFactor
+}
+
+// invitationLifetime is how long a link holds.
+func (r Rules) invitationLifetime() time.Duration {
+	return cmp.Or(r.InvitationLifetime, DefaultInvitationLifetime)
 }
 
 // EmailScope is where an address belongs to one account only.
@@ -59,8 +138,10 @@ func (s System) check() error {
 		return fmt.Errorf("iam: system %q: Policy is nil", s.Name)
 	}
 	roles := slices.Clone(s.Rules.Administrators)
-	if s.Rules.RootRole != "" {
-		roles = append(roles, s.Rules.RootRole)
+	for _, role := range []policy.Role{s.Rules.RootRole, s.Rules.FormerRoot} {
+		if role != "" {
+			roles = append(roles, role)
+		}
 	}
 	for _, role := range roles {
 		if !s.Policy.HasRole(role) {
@@ -70,7 +151,8 @@ func (s System) check() error {
 	needs := s.Rules.Permissions
 	for _, name := range []policy.Permission{
 		needs.ListAccounts, needs.ManageAccounts, needs.ChangeRoles, needs.GiveGrants,
-		needs.BindProjects, needs.ForgetProjects, needs.ReadEvents,
+		needs.BindProjects, needs.ForgetProjects, needs.ReadEvents, needs.ExportEvents,
+		needs.ReadMailServer, needs.EditMailServer, needs.TestMailServer,
 	} {
 		if name != "" && !s.Policy.Knows(name.Kind(), name.Action()) {
 			return fmt.Errorf("iam: system %q: the rules name the permission %q, which the policy does not declare", s.Name, name)

@@ -1,10 +1,14 @@
 package iam
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +21,7 @@ type Service struct {
 	store  Store
 	system *atomic.Pointer[System] // shared by the copies that WithStore makes, as is ids
 	ids    *idMaker
+	links  links
 	config Config
 }
 
@@ -26,6 +31,17 @@ type Config struct {
 	Now func() time.Time
 	// Rand is where ids come from. It is read by one goroutine at a time. Defaults to crypto/rand.
 	Rand io.Reader
+	// BaseURL is the address under which people reach the host, such as https://console.example.com. Links
+	// in mails are built from it alone (SB-94). Defaults to none: nobody can be invited, for mails need it.
+	BaseURL string
+	// Paths are the host's pages that mails lead to.
+	Paths Paths
+	// AuditKey makes the hashes of the audit log such that only who has the key can forge them (SB-83). Keep it
+	// out of the database, and never change it. Defaults to none: the hashes are plain ones.
+	AuditKey []byte
+	// Keys encrypt the secrets that are stored. Defaults to none: there is no second factor, and no mail
+	// server of an organisation's own.
+	Keys Keys
 }
 
 // New returns a service that keeps its accounts in the store. It does no I/O. A system whose rules
@@ -37,13 +53,23 @@ func New(store Store, system System, config Config) (*Service, error) {
 	if err := system.check(); err != nil {
 		return nil, err
 	}
+	links, err := newLinks(config.BaseURL, config.Paths)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.Keys.check(); err != nil {
+		return nil, err
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	if config.Rand == nil {
 		config.Rand = rand.Reader
 	}
-	s := &Service{store: store, system: new(atomic.Pointer[System]), ids: &idMaker{rand: config.Rand}, config: config}
+	ids := &idMaker{rand: config.Rand}
+	// Clones, so that nothing changes under a service that runs.
+	config.AuditKey, config.Keys, config.Rand = bytes.Clone(config.AuditKey), slices.Clone(config.Keys), ids
+	s := &Service{store: store, system: new(atomic.Pointer[System]), ids: ids, links: links, config: config}
 	s.system.Store(&system)
 	return s, nil
 }
@@ -56,6 +82,18 @@ func (s *Service) WithStore(store Store) *Service {
 	next.store = store
 	return &next
 }
+
+// Store returns where the service keeps its accounts.
+func (s *Service) Store() Store { return s.store }
+
+// Now is the service's clock, in the precision in which times are stored.
+func (s *Service) Now() time.Time { return s.now() }
+
+// Rand is the service's source of randomness. It is safe for concurrent use.
+func (s *Service) Rand() io.Reader { return s.config.Rand }
+
+// Keys are the service's keys.
+func (s *Service) Keys() Keys { return s.config.Keys }
 
 // Policy returns the policy by which subjects are decided that are loaded from now on.
 func (s *Service) Policy() *policy.Policy { return s.system.Load().Policy }
@@ -100,6 +138,36 @@ func (s *Service) subject(record *SubjectRecord) Subject {
 		holder: record.holder(s.Policy(), s.now()),
 		root:   record.Root, status: record.Status, email: record.Email, revision: record.Revision,
 	}
+}
+
+// Pin writes an account down as it stands, where the Rules let a session keep what it was opened
+// with (L10), and returns "" where they do not.
+func (s *Service) Pin(ctx context.Context, tx Tx, id policy.AccountID) (string, error) {
+	if s.Rules().RoleChanges != AtNextSignIn {
+		return "", nil
+	}
+	record, err := tx.Subject(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	pinned, err := json.Marshal(record)
+	return string(pinned), err
+}
+
+// SubjectOf loads who a session belongs to: one round trip, or none where the session keeps what it
+// was opened with (L10). Only the status is then today's.
+func (s *Service) SubjectOf(ctx context.Context, session SessionRecord) (Subject, error) {
+	if session.Pinned == "" {
+		return s.Subject(ctx, session.Account)
+	}
+	var record SubjectRecord
+	if err := json.Unmarshal([]byte(session.Pinned), &record); err != nil {
+		return Subject{}, fmt.Errorf("iam: the session %q keeps no subject: %w", session.ID, err)
+	}
+	record.Status, record.Root = session.Status, session.Root
+	sub := s.subject(&record)
+	sub.pinned = true
+	return sub, nil
 }
 
 // Check loads the account and decides. When the account cannot be read, the decision is a denial

@@ -14,6 +14,9 @@ import (
 // Errors that are not named in a comment are failures of the database, and nothing has changed.
 type Store interface {
 	Reader
+	SessionStore
+	Throttle
+	Outbox
 
 	// Write runs do in one transaction on an organisation, which it holds against every other
 	// Write on the same organisation, on every node, until it ends: what do reads through tx, no
@@ -22,6 +25,10 @@ type Store interface {
 	// that does not exist is ErrNotFound. Write may run do again after a passing failure of the
 	// database, such as a deadlock.
 	Write(ctx context.Context, org policy.OrgID, do func(tx Tx) error) error
+
+	// WriteAside is Write, but it leaves the organisation's revision as it is: for what decides nothing,
+	// such as sessions, mail, and the events about them.
+	WriteAside(ctx context.Context, org policy.OrgID, do func(tx Tx) error) error
 
 	// Create inserts an organisation and runs do in the same transaction, as Write does. An id that
 	// is taken is ErrExists.
@@ -35,6 +42,9 @@ type Reader interface {
 	AccountReader
 	BindingReader
 	AuditReader
+	InvitationReader
+	CredentialReader
+	MailReader
 }
 
 // SubjectReader reads what decides.
@@ -77,6 +87,9 @@ type AccountReader interface {
 
 	// RootEmail reports whether the address belongs to a root account of any organisation.
 	RootEmail(ctx context.Context, email Email) (bool, error)
+
+	// RootByEmail returns the root account, of whatever organisation, that has the address, or ErrNotFound.
+	RootByEmail(ctx context.Context, email Email) (Account, error)
 }
 
 // AccountQuery narrows a list of accounts. The zero query is everybody's first page.
@@ -117,15 +130,47 @@ type BindingReader interface {
 
 // AuditReader reads the audit log.
 type AuditReader interface {
-	// Events returns a page of the organisation's events, the newest first.
+	// Events returns a page of the organisation's events, the newest first, or with Ascending the
+	// oldest first.
 	Events(ctx context.Context, org policy.OrgID, q EventQuery) ([]Event, error)
+
+	// CountEvents counts the organisation's events of a type since a time: of an actor, or of anybody when
+	// that is "".
+	CountEvents(ctx context.Context, org policy.OrgID, what EventType, actor policy.AccountID, since time.Time) (int, error)
+
+	// LogHead returns how many events with a hash the organisation's log has taken, and the hash of the
+	// last of them: zero and "" when there are none, and ErrNotFound without the organisation.
+	LogHead(ctx context.Context, org policy.OrgID) (LogHead, error)
+}
+
+// LogHead is the end of an organisation's log.
+type LogHead struct {
+	Count int64
+	Hash  string
 }
 
 // Tx changes one organisation within a Write. Everything that it reads is as its own changes left
 // it. Accounts, roles, bindings and grants of another organisation cannot be reached through it.
 type Tx interface {
 	Reader
+	AccountWriter
+	BindingWriter
+	InvitationWriter
+	CredentialWriter
+	MailWriter
 
+	// UpdateOrganization writes the organisation's Name and SecondFactor.
+	UpdateOrganization(ctx context.Context, o Organization) error
+
+	// Append writes an event to the audit log. Organisation, Revision and Ordinal are filled in by
+	// the store: the organisation's revision within this Write, and a count from 1 of the events at that
+	// revision. Hash becomes what link returns for the event and the hash of the event before it, which is ""
+	// for the first.
+	Append(ctx context.Context, e Event, link func(e Event, before string) string) error
+}
+
+// AccountWriter changes accounts.
+type AccountWriter interface {
 	// InsertAccount adds an account with its roles. An id that is taken is ErrExists. An address
 	// that another account has within the scope is a *FieldError for Email with Reason ErrExists;
 	// the scope is the organisation, or the whole database when everywhere is set.
@@ -135,9 +180,18 @@ type Tx interface {
 	// it does not change. Errors are those of InsertAccount, and ErrNotFound.
 	UpdateAccount(ctx context.Context, a Account, everywhere bool) error
 
-	// DeleteAccount removes an account with its roles, bindings and grants, or returns ErrNotFound.
-	DeleteAccount(ctx context.Context, id policy.AccountID) error
+	// MoveRoot makes another account of the organisation its root in place of the one that is: neither
+	// changes otherwise. It is ErrNotFound when there is no such account, or no root. An address that
+	// another organisation's root has is a *FieldError for Email with Reason ErrExists.
+	MoveRoot(ctx context.Context, to policy.AccountID) error
 
+	// DeleteAccount removes an account with everything that hangs on it: roles, bindings, grants,
+	// invitation, credential, sessions and tokens. It is ErrNotFound when there is no such account.
+	DeleteAccount(ctx context.Context, id policy.AccountID) error
+}
+
+// BindingWriter changes bindings, grants and projects.
+type BindingWriter interface {
 	// InsertBinding adds a binding and reports whether it was new. An account that is not of the
 	// organisation is ErrNotFound.
 	InsertBinding(ctx context.Context, b Binding) (added bool, err error)
@@ -158,10 +212,6 @@ type Tx interface {
 	// ForgetProject removes everything about a project: its choice, its bindings, and the grants in it.
 	// It returns the bindings and the grants that went.
 	ForgetProject(ctx context.Context, project policy.ProjectID) (Forgotten, error)
-
-	// Append writes an event to the audit log. Organisation, Revision and Ordinal are filled in by
-	// the store: the revision that this Write makes, and a count from 1 within it.
-	Append(ctx context.Context, e Event) error
 }
 
 // Forgotten is what a project took along.
@@ -177,11 +227,27 @@ type Event struct {
 	Ordinal  int   // from 1, among the events of one change
 	Time     time.Time
 	Type     EventType
-	Actor    policy.AccountID // who acted; "" for the system
+	Outcome  Outcome
+	Actor    policy.AccountID // who acted; "" for the system, and for nobody known
+	Email    Email            // the actor's address at that time
+	Role     string           // what the actor was at that time: its roles, "system", or "" for nobody known
 	Reason   string           // why the system acted; "" for an account
+	Peer     string           // the IP address that the request came from; "" when the host does not say
+	Request  string           // the host's id of the request; "" when the host does not say
 	Target   string           // what was changed: the id of an account, project, grant or organisation
 	Changes  []FieldChange    // in a fixed order for each Type
+	Hash     string           // links the event to the one before it; "" from before there was a chain
 }
+
+// Outcome says how what an event tells of has ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Done    Outcome = ""        // it happened
+	Refused Outcome = "refused" // it was not allowed
+	Failed  Outcome = "failed"  // it was tried in vain: a wrong password, a dead link
+)
 
 // FieldChange is one value before and after. A value that was not there is "".
 type FieldChange struct {
@@ -200,8 +266,14 @@ type EventQuery struct {
 	Type EventType
 	// From is the earliest time, and To the first time that is too late. They default to no bounds.
 	From, To time.Time
+	// Outcomes are those that the event may have ended with. Defaults to any.
+	Outcomes []Outcome
+	// Ascending asks for the oldest first. Defaults to the newest first.
+	Ascending bool
 	// Before is the position of the last event of the page before. Defaults to the newest page.
 	Before EventPosition
+	// After is the position of the last event of the page before, with Ascending. Defaults to the oldest page.
+	After EventPosition
 	// Limit is the size of the page, from 1 to 1,000. Defaults to 100.
 	Limit int
 }

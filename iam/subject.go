@@ -14,6 +14,7 @@ type Subject struct {
 	status   Status
 	email    Email
 	revision int64
+	pinned   bool // as it was when its session was opened (L10)
 }
 
 // ID returns the account, and "" for the zero Subject.

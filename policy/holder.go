@@ -175,6 +175,9 @@ func (h *Holder) ID() AccountID {
 	return h.id
 }
 
+// Active reports whether the holder may do anything at all.
+func (h *Holder) Active() bool { return h != nil && h.active }
+
 // Org returns the organisation in which it holds.
 func (h *Holder) Org() OrgID {
 	if h == nil {

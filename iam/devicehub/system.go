@@ -34,6 +34,10 @@ func System() iam.System {
 			ChangeRoles:    SubaccountManage,
 			GiveGrants:     SubaccountManage,
 			ReadEvents:     SubaccountManage,
+			ExportEvents:   SubaccountManage,
+			ReadMailServer: SettingsMailView,
+			EditMailServer: SettingsMailManage,
+			TestMailServer: SettingsMailTest,
 		},
 	}}
 }

@@ -14,6 +14,7 @@ package emqx
 import (
 	_ "embed"
 	"sync"
+	"time"
 
 	"github.com/castellan-iam/castellan"
 	"github.com/castellan-iam/castellan/iam"
@@ -46,21 +47,27 @@ var legacy = sync.OnceValue(func() *policy.Policy {
 
 // System returns the account system of EMQX Platform.
 func System() iam.System {
-	return iam.System{Name: "emqx", Policy: current(), Rules: rules(AuditLogView)}
+	return iam.System{Name: "emqx", Policy: current(), Rules: rules(AuditLogView, SubaccountManage)}
 }
 
 // LegacySystem returns the account system with the older matrix, of EMQX Cloud in 2022. It has no
 // row for an audit log, so that only the system reads it.
 func LegacySystem() iam.System {
-	return iam.System{Name: "emqx-legacy", Policy: legacy(), Rules: rules("")}
+	return iam.System{Name: "emqx-legacy", Policy: legacy(), Rules: rules("", "")}
 }
 
-func rules(readEvents policy.Permission) iam.Rules {
+func rules(readEvents, exportEvents policy.Permission) iam.Rules {
 	return iam.Rules{
 		RootRole:         Root,
 		Administrators:   []policy.Role{Root, Administrator},
 		EmailScope:       iam.PerOrganization,
 		ReserveRootEmail: true,
+		// The activation link holds for an hour (E9), and the creator chooses the first password (E8), at the
+		// price that two people have known it until the first sign-in.
+		InvitationLifetime:  time.Hour,
+		FirstPassword:       iam.ByCreator,
+		SecondFactorRemoval: iam.ByRootOnly,
+		FormerRoot:          Administrator,
 		Permissions: iam.Permissions{
 			ListAccounts:   SubaccountList,
 			ManageAccounts: SubaccountManage,
@@ -69,6 +76,7 @@ func rules(readEvents policy.Permission) iam.Rules {
 			BindProjects:   ProjectBind,
 			ForgetProjects: ProjectDelete,
 			ReadEvents:     readEvents,
+			ExportEvents:   exportEvents,
 		},
 	}
 }

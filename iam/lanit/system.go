@@ -8,6 +8,7 @@ package lanit
 import (
 	_ "embed"
 	"sync"
+	"time"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
@@ -28,12 +29,20 @@ func System() iam.System {
 		Administrators: []policy.Role{Master, Admin},
 		OneRole:        true,
 		EmailScope:     iam.Everywhere,
+		// The link holds for a day (L6), the invitee chooses the password by LANIT's rule (L5), and a session keeps
+		// the permissions that it was opened with (L10): who is demoted keeps them until the next sign-in,
+		// unless the sessions are ended.
+		InvitationLifetime: 24 * time.Hour,
+		Password:           iam.PasswordRule{MinLength: 8, Upper: true, Lower: true, Digit: true, Special: true},
+		RoleChanges:        iam.AtNextSignIn,
+		FormerRoot:         Admin,
 		Permissions: iam.Permissions{
 			ListAccounts:   SubaccountList,
 			ManageAccounts: SubaccountManage,
 			ChangeRoles:    SubaccountChangeRole,
 			GiveGrants:     SubaccountManage,
 			ReadEvents:     SubaccountManage,
+			ExportEvents:   SubaccountManage,
 		},
 	}}
 }

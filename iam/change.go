@@ -1,0 +1,92 @@
+package iam
+
+import (
+	"context"
+	"time"
+
+	"github.com/castellan-iam/castellan/policy"
+)
+
+// Change is one transaction of an actor about one account, for packages that keep rows of their own
+// beside the accounts, as iam/signin does. What it is about was guarded before it was handed out. It
+// is valid until the function that it was given to returns, and for one goroutine.
+type Change struct {
+	c       *change
+	account Account
+}
+
+// Account returns the account that the change is about, as it stands in the transaction.
+func (c Change) Account() Account { return c.account }
+
+// Tx returns the transaction.
+func (c Change) Tx() Tx { return c.c.tx }
+
+// Now returns the time of the change.
+func (c Change) Now() time.Time { return c.c.now }
+
+// NewID makes an id, as all of the library's are.
+func (c Change) NewID() (string, error) { return c.c.svc.ids.next(c.c.now) }
+
+// Record writes an audit event about the account.
+func (c Change) Record(what EventType, outcome Outcome, changes ...FieldChange) error {
+	return c.c.append(Event{Type: what, Outcome: outcome, Target: string(c.account.ID), Changes: changes})
+}
+
+// Mail queues a mail to the account's address, and does nothing for an account without one.
+func (c Change) Mail(template string, data MailData) error {
+	return c.c.mail(c.account, template, data)
+}
+
+// Manage runs do in a transaction of the actor's, who may manage the account and is not below it (SB-62).
+func (a Actor) Manage(ctx context.Context, id policy.AccountID, do func(c Change) error) error {
+	need := a.rules().Permissions.ManageAccounts
+	return a.writeAside(ctx, need, a.orgWide(need), func(c *change) error {
+		account, err := c.target(id)
+		if err != nil {
+			return err
+		}
+		return do(Change{c, account})
+	})
+}
+
+// Own runs do in a transaction of an active account's, about itself.
+func (a Actor) Own(ctx context.Context, do func(c Change) error) error {
+	return a.ownAside(ctx, func(c *change) error {
+		account, err := c.account(c.sub.ID())
+		if err != nil {
+			return err
+		}
+		return do(Change{c, account})
+	})
+}
+
+// Attend runs do in a transaction about an account that has proven nothing yet, such as one that signs in:
+// whatever its status, and in its own name. Without an account, id is "" and nobody acts.
+func (s *Service) Attend(ctx context.Context, org policy.OrgID, id policy.AccountID, do func(c Change) error) error {
+	return s.store.WriteAside(ctx, org, func(tx Tx) error {
+		c, err := s.attend(ctx, tx, org, id)
+		if err != nil {
+			return err
+		}
+		return do(c)
+	})
+}
+
+// attend makes the change of somebody who acts without a Subject.
+func (s *Service) attend(ctx context.Context, tx Tx, org policy.OrgID, id policy.AccountID) (Change, error) {
+	c := &change{Actor: Actor{svc: s, org: org}, ctx: ctx, tx: tx, system: s.system.Load(), now: s.now()}
+	if id == "" {
+		return Change{c: c}, nil
+	}
+	account, err := c.account(id)
+	if err != nil {
+		return Change{}, err
+	}
+	record, err := tx.Subject(ctx, id)
+	if err != nil {
+		return Change{}, err
+	}
+	c.sub = s.subject(&record)
+	c.holder = c.sub.holder
+	return Change{c, account}, nil
+}
