@@ -70,7 +70,7 @@ func readFolder(files fs.FS, folder string) (map[string]source, error) {
 			continue
 		}
 		text = bytes.TrimPrefix(text, []byte("\uFEFF"))
-		all[e.Name()] = source{file, strings.ReplaceAll(string(text), "\r\n", "\n")}
+		all[e.Name()] = source{file, string(text)}
 	}
 	for base, s := range all {
 		mail, isHTML := strings.CutSuffix(base, ".html")

@@ -3,7 +3,6 @@ package outbox
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 const (
@@ -24,7 +23,7 @@ func oneLine(s string, characters int) string {
 			blank = n > 0
 			continue
 		}
-		if r == utf8.RuneError || !unicode.IsGraphic(r) && !isJoiner(r) {
+		if !unicode.IsGraphic(r) && (!isJoiner(r) || n == 0) {
 			continue
 		}
 		if blank {
@@ -52,7 +51,7 @@ func unlinked(s string) string {
 	var b strings.Builder
 	runes := []rune(s)
 	for i, r := range runes {
-		before, after := ' ', ' '
+		before, after := ' ', end
 		if i > 0 {
 			before = runes[i-1]
 		}
@@ -68,10 +67,13 @@ func unlinked(s string) string {
 	return b.String()
 }
 
+// end stands for whatever a template has behind a text.
+const end = rune(-1)
+
 func links(before, r, after rune) bool {
 	switch r {
 	case '.', '․', '。', '．', '｡': // the first is the dot of domains; browsers read the others as it
-		return before != ' ' && isWord(after)
+		return before != ' ' && (isWord(after) || after == '-' || after == '_')
 	case ':', '：':
 		time := unicode.IsDigit(before) && unicode.IsDigit(after)
 		return before != ' ' && after != ' ' && !time

@@ -12,7 +12,8 @@ import (
 )
 
 // Templates are the texts of the mails, in one language or several. They never change, and are safe
-// for concurrent use. [English] has those that are shipped, and With replaces and adds.
+// for concurrent use. [English] has those that are shipped, and With replaces and adds. The zero
+// Templates has none.
 type Templates struct {
 	sources sources
 	pages   map[string]map[Name]*page // by language and name
