@@ -107,7 +107,7 @@ const (
 // parseLocal returns the canonical form of what stands before the @.
 func parseLocal(s string, unicode bool) (string, error) {
 	canonical := asciiLower(s)
-	if !isASCII(s) {
+	if !isASCII(s) && len(s) <= 4*maxLocal { // what is longer is too long in every form
 		if !unicode {
 			return "", invalid("Email", "%s before the @ has a character beyond ASCII, which is not allowed here", short(s))
 		}

@@ -97,6 +97,7 @@ var badEmails = []struct {
 	{strings.Repeat("a", 10_000) + "@b.com", "10006 bytes: at most 254", true},
 	{"a\xff@b.com", "not UTF-8", false},
 	{"a@b\xff.com", "not UTF-8", false},
+	{"a@" + strings.Repeat("_", 900) + ".com", "no domain", true},
 }
 
 func TestParseEmail(t *testing.T) {
