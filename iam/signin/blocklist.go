@@ -16,7 +16,7 @@ import (
 //go:embed blocklist.txt
 var blocklist string
 
-const maxListed = 32 // bytes of the longest line
+const maxListed = 40 // bytes of the longest line
 
 // isListed reports whether a text is a line of the blocklist. It searches the text of the file itself,
 // so that the list takes no memory beyond that of the program.

@@ -28,7 +28,7 @@ type hasher struct {
 	params HashParams
 	rand   io.Reader // of salts; safe for concurrent use
 	places chan struct{}
-	dummy  hash
+	dummy  hash // what is compared with when there is nothing
 
 	key func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte // argon2id
 }
@@ -67,7 +67,7 @@ func (h *hasher) Hash(ctx context.Context, password iam.Secret) (string, error) 
 		return "", fmt.Errorf("signin: no salt: %w", err)
 	}
 	var err error
-	made.tag, err = h.run(ctx, password, made, tagBytes)
+	made.tag, err = h.run(ctx, password, made, tagBytes, nil)
 	if err != nil {
 		return "", err
 	}
@@ -78,11 +78,13 @@ func (h *hasher) Hash(ctx context.Context, password iam.Secret) (string, error) 
 // (SB-03), and whether it should be hashed anew. That is so when it was made with other params than
 // today's, weaker or stronger: a sign-in that takes longer or shorter than one with an unknown name
 // tells them apart (SB-25). Params that are too weak do not come back by this, as newHasher refuses
-// them. A hash of "" stands for none: nothing matches, in the same time.
+// them. A hash of "" stands for an account that is not there or has no password: nothing matches, for
+// the same work.
 //
 // It waits for a place as Hash does, and returns the same errors; a stored text that is no hash is an
-// error too.
-func (h *hasher) Verify(ctx context.Context, password iam.Secret, phc string) (ok, rehash bool, err error) {
+// error too. Once there is a place it calls admit, unless that is nil, and hashes only if it returns
+// no error: so an attempt is counted when it is made, and not when all places are taken.
+func (h *hasher) Verify(ctx context.Context, password iam.Secret, phc string, admit func() error) (ok, rehash bool, err error) {
 	if err := hashable(password); err != nil {
 		return false, false, err
 	}
@@ -92,7 +94,7 @@ func (h *hasher) Verify(ctx context.Context, password iam.Secret, phc string) (o
 			return false, false, err
 		}
 	}
-	tag, err := h.run(ctx, password, stored, len(stored.tag))
+	tag, err := h.run(ctx, password, stored, len(stored.tag), admit)
 	if err != nil {
 		return false, false, err
 	}
@@ -102,14 +104,8 @@ func (h *hasher) Verify(ctx context.Context, password iam.Secret, phc string) (o
 	return true, stored.params != h.params || len(stored.salt) != saltBytes || len(stored.tag) != tagBytes, nil
 }
 
-// Dummy does the work of Verify for an account that is not there (SB-25), and returns its errors.
-func (h *hasher) Dummy(ctx context.Context, password iam.Secret) error {
-	_, _, err := h.Verify(ctx, password, "")
-	return err
-}
-
-// run hashes as soon as there is a place.
-func (h *hasher) run(ctx context.Context, password iam.Secret, with hash, tagLen int) ([]byte, error) {
+// run hashes as soon as there is a place, and admit has no error.
+func (h *hasher) run(ctx context.Context, password iam.Secret, with hash, tagLen int, admit func() error) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, gaveUp(err)
 	}
@@ -118,6 +114,11 @@ func (h *hasher) run(ctx context.Context, password iam.Secret, with hash, tagLen
 		defer func() { <-h.places }()
 	case <-ctx.Done():
 		return nil, gaveUp(ctx.Err())
+	}
+	if admit != nil {
+		if err := admit(); err != nil {
+			return nil, err
+		}
 	}
 	p := with.params
 	return h.key([]byte(password.Reveal()), with.salt, p.Time, p.Memory, p.Threads, uint32(tagLen)), nil
