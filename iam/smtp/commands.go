@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -20,9 +21,17 @@ func (c *conversation) command(ctx context.Context, line string) (reply, error) 
 	}
 	defer c.during(ctx)()
 	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
+		c.broken = true
 		return reply{}, err
 	}
-	return readReply(c.in)
+	return c.answer()
+}
+
+// answer reads the server's next reply. After one that cannot be read, nothing more is said to it.
+func (c *conversation) answer() (reply, error) {
+	answer, err := readReply(c.in)
+	c.broken = c.broken || err != nil
+	return answer, err
 }
 
 // ask is command for an answer of one class. Any other is a refusal.
@@ -46,7 +55,7 @@ func expect(class int, answer reply, err error) error {
 
 func (c *conversation) greeting(ctx context.Context) (string, error) {
 	defer c.during(ctx)()
-	answer, err := readReply(c.in)
+	answer, err := c.answer()
 	return c.shown(answer, expect(2, answer, err))
 }
 
@@ -57,7 +66,8 @@ func (c *conversation) shown(answer reply, err error) (string, error) {
 	return answer.show(c.secrets), nil
 }
 
-// hello greets, and takes note of what the server offers.
+// hello greets, and takes note of what the server offers. Within TLS, what it offered before is
+// forgotten: anybody may have said that.
 func (c *conversation) hello(ctx context.Context) (string, error) {
 	answer, err := c.ask(ctx, 2, "EHLO "+c.server.helo())
 	if err != nil {
@@ -110,12 +120,18 @@ func (c *conversation) authLogin(ctx context.Context, username, password string)
 
 func encode(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// mailFrom says the sender. Addresses and text are ASCII, so that neither SMTPUTF8 nor 8BITMIME is
-// needed; the size lets the server refuse a message before it has it.
+// mailFrom says the sender. The text is ASCII, so that SMTPUTF8 is asked for only where an address
+// is not; the size lets the server refuse a message before it has it.
 func (c *conversation) mailFrom(ctx context.Context) (string, error) {
 	line := fmt.Sprintf("MAIL FROM:<%s>", c.letter.from)
 	if _, offered := c.offers["SIZE"]; offered {
 		line += fmt.Sprintf(" SIZE=%d", len(c.letter.text))
+	}
+	if c.letter.needsUTF8() {
+		if _, offered := c.offers["SMTPUTF8"]; !offered {
+			return "", errNoUTF8
+		}
+		line += " SMTPUTF8"
 	}
 	answer, err := c.ask(ctx, 2, line)
 	return c.shown(answer, err)
@@ -133,12 +149,11 @@ func (c *conversation) data(ctx context.Context) (string, error) {
 	defer c.during(ctx)()
 	out := bufio.NewWriter(c.conn)
 	body := textproto.NewWriter(out).DotWriter()
-	if _, err := body.Write(c.letter.text); err != nil {
+	_, err := body.Write(c.letter.text)
+	if err = cmp.Or(err, body.Close()); err != nil {
+		c.broken = true // a QUIT would be part of the text
 		return "", err
 	}
-	if err := body.Close(); err != nil {
-		return "", err
-	}
-	answer, err := readReply(c.in)
+	answer, err := c.answer()
 	return c.shown(answer, expect(2, answer, err))
 }

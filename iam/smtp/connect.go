@@ -106,12 +106,11 @@ func (c *conversation) handshake(ctx context.Context) (string, error) {
 		Time:       c.config.Now,
 		MinVersion: tls.VersionTLS12,
 	})
-	c.in = nil // whatever comes of it, no command follows in clear
 	if err := secure.HandshakeContext(ctx); err != nil {
+		c.broken = true // no command follows in clear, not even QUIT
 		return "", err
 	}
 	c.connected(secure)
-	c.offers = nil
 	state := secure.ConnectionState()
 	return fmt.Sprintf("%s, %s", tls.VersionName(state.Version), describe(state.PeerCertificates[0])), nil
 }

@@ -3,11 +3,14 @@ package smtp
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/castellan-iam/castellan/iam"
 )
@@ -16,6 +19,11 @@ import (
 type letter struct {
 	from, to iam.Email
 	text     []byte
+}
+
+// needsUTF8 reports whether an address is one of RFC 6531.
+func (l letter) needsUTF8() bool {
+	return strings.IndexFunc(string(l.from+l.to), func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
 }
 
 // conversation is one connection to a mail server, from the look-up of its name to its last reply.
@@ -30,6 +38,7 @@ type conversation struct {
 	raw    net.Conn // what conn goes over, which is itself unless it is TLS
 	conn   net.Conn // nil until connected
 	in     *bufio.Reader
+	broken bool // the server cannot be talked to any more
 	// offers are the server's extensions by keyword, in capitals, with their parameters.
 	offers map[string]string
 }
@@ -91,29 +100,22 @@ func (c *conversation) run(ctx context.Context, s step) Stage {
 	return stage
 }
 
-// refusal is a reply that is not the one that was hoped for.
-type refusal struct {
-	answer reply
-	cause  error
-}
-
-func (r *refusal) Error() string { return r.cause.Error() }
-func (r *refusal) Unwrap() error { return r.cause }
-
 func (c *conversation) failure(ctx context.Context, stage StageName, err error) *StageError {
 	failure := &StageError{Stage: stage, Err: err}
-	if r, ok := err.(*refusal); ok {
-		failure.Code, failure.Reply, failure.Err = r.answer.code, r.answer.show(c.secrets), r.cause
-		return failure
-	}
-	// The connection's own error says no more than that somebody ended it.
-	if ctx.Err() != nil {
+	var about *refusal
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &about):
+		failure.Code, failure.Reply, failure.Err = about.answer.code, about.answer.show(c.secrets), about.cause
+	case errors.As(err, &untrusted) && len(untrusted.UnverifiedCertificates) > 0:
+		failure.Reply = describe(untrusted.UnverifiedCertificates[0])
+	case ctx.Err() != nil: // the connection's own error says no more than that somebody ended it
 		failure.Err = fmt.Errorf("no answer: %w", ctx.Err())
 	}
 	return failure
 }
 
-// connected takes over a connection. Nothing is awaited on it longer than the context.
+// connected takes over a connection.
 func (c *conversation) connected(conn net.Conn) {
 	c.conn, c.in = conn, bufio.NewReaderSize(conn, maxLine)
 }
@@ -127,17 +129,17 @@ func (c *conversation) during(ctx context.Context) (stop func() bool) {
 // quitTimeout is for saying goodbye: the outcome is known by then, whatever is answered.
 const quitTimeout = 2 * time.Second
 
-// end closes the connection, with a QUIT where the server is still listening.
+// end closes the connection, with a QUIT to a server that still answers.
 func (c *conversation) end(ctx context.Context) {
 	if c.conn == nil {
 		return
 	}
-	if c.in != nil && ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(ctx, quitTimeout)
-		defer cancel()
+	ctx, cancel := context.WithTimeout(ctx, quitTimeout)
+	defer cancel()
+	if !c.broken {
 		_, _ = c.command(ctx, "QUIT")
 	}
-	if ctx.Err() == nil {
+	if !c.broken {
 		_ = c.conn.Close()
 	}
 	_ = c.raw.Close() // TLS would wait for a server that does not read any more

@@ -16,17 +16,15 @@ import (
 // hint says what a person should do about a failure. It goes by the stage, the code and the type of
 // the cause: servers word their texts as they like.
 func hint(e *StageError, server Server) string {
-	switch e.Stage {
-	case StageSettings:
-		return "Correct this field of the settings."
-	case StageDNS:
-		return hintDNS(e.Err, server)
-	case StageTCP:
-		return hintTCP(e.Err, server)
-	}
 	switch {
+	case e.Stage == StageSettings:
+		return "Correct this field of the settings."
 	case errors.Is(e.Err, context.Canceled):
 		return "The test was called off."
+	case e.Stage == StageDNS:
+		return hintDNS(e.Err, server)
+	case e.Stage == StageTCP:
+		return hintTCP(e.Err, server)
 	case isTimeout(e.Err):
 		return hintSilence(e.Stage, server)
 	case e.Stage == StageTLS:
@@ -84,7 +82,7 @@ func hintTLS(err error, server Server) string {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var authority x509.UnknownAuthorityError
-	var alert tls.AlertError
+	var remote *net.OpError
 	switch {
 	case errors.As(err, &plain):
 		return fmt.Sprintf("Port %d does not speak TLS: try security %q with port 587.", server.port(), StartTLS)
@@ -94,7 +92,7 @@ func hintTLS(err error, server Server) string {
 		return hintDates(invalid.Cert)
 	case errors.As(err, &authority):
 		return hintAuthority(authority.Cert, err)
-	case errors.As(err, &alert):
+	case errors.As(err, &remote) && remote.Op == "remote error": // an alert
 		return "The server broke TLS off: it may know no version from 1.2 on, or ask for a certificate of this program."
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "The server closed the connection when TLS began: check that the port and the security go together."
@@ -132,6 +130,8 @@ func hintBroken(e *StageError, server Server) string {
 		return "This server takes no passwords: leave out Username and Password, or use its port for sending (587 or 465)."
 	case errors.Is(e.Err, errMechanism):
 		return "Ask who runs the server to allow AUTH PLAIN or AUTH LOGIN within TLS; some want an app password for it."
+	case errors.Is(e.Err, errNoUTF8):
+		return "This server delivers to and from addresses in ASCII alone: use another address, or a server that knows SMTPUTF8."
 	case errors.Is(e.Err, errNotSMTP):
 		return fmt.Sprintf("Port %d of %s is not one of a mail server, or it is broken: check the host and the port.", server.port(), server.Host)
 	case e.Stage == StageGreeting && server.security() != TLS:

@@ -28,8 +28,8 @@ func New(server Server, config Config) (*Mailer, error) {
 // in the server's log.
 //
 // A message that cannot be sent is a [*iam.FieldError]; every other error is a [*StageError] that says
-// how far it came. [iam.ErrBounced] are the first, and the server's refusal of the sender, the recipient
-// or the text with a code of 5xx. A password that the server does not take, a certificate that does not
+// how far it came. [iam.ErrBounced] are the first, and the server's refusal of the recipient or the text with
+// a code of 5xx. A sender or a password that the server does not take, a certificate that does not
 // verify or a missing STARTTLS is the server's fault or its settings', not the message's: it bounces
 // nothing. Where the connection broke after the text, the server may have the message: it is sent
 // again, with the same Message-ID.

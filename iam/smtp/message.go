@@ -27,22 +27,17 @@ func parseSender(s string) (from sender, ok bool) {
 	if len(s) > maxHeader {
 		return sender{}, false
 	}
-	s = strings.TrimSpace(printable(s))
+	s = strings.TrimSpace(oneLine(s))
 	address := s
 	if open := strings.LastIndexByte(s, '<'); open >= 0 && strings.HasSuffix(s, ">") {
 		address = s[open+1 : len(s)-1]
 		from.name = unquote(strings.TrimSpace(s[:open]))
 	}
 	var err error
-	if from.email, err = iam.ParseEmail(address); err != nil {
+	if from.email, err = iam.ParseEmailUTF8(address); err != nil {
 		return sender{}, false
 	}
 	return from, true
-}
-
-func (s sender) domain() string {
-	_, domain, _ := strings.Cut(string(s.email), "@")
-	return domain
 }
 
 func unquote(s string) string {
@@ -62,16 +57,20 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
+// oneLine is a text for a header. It adds none (SB-93), and is no encoded word (RFC 2047), which would
+// become whatever it encodes when it is read.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "=?", "= ?") }
+
 // A line of a header holds 998 bytes (RFC 5322, 2.1.1).
 const (
 	maxID     = 200
 	maxHeader = 500
 )
 
-// compose writes a message as it goes over the wire, all of it ASCII. What can never be sent is a
-// FieldError that is an ErrBounced as well: it would be the same next time.
+// compose writes a message as it goes over the wire, all of it ASCII but for an address that is not.
+// What can never be sent is a FieldError that is an ErrBounced as well: it would be the same next time.
 func compose(m iam.Message, from sender, now time.Time) ([]byte, error) {
-	to, err := iam.ParseEmail(string(m.To))
+	to, err := iam.ParseEmailUTF8(string(m.To))
 	switch {
 	case err != nil || to != m.To:
 		return nil, unsendable("To", "want one address in canonical form")
@@ -85,10 +84,10 @@ func compose(m iam.Message, from sender, now time.Time) ([]byte, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(&mail.Address{Name: from.name, Address: string(from.email)})
 	msg.ToMailAddress(&mail.Address{Address: string(to)})
-	msg.SetMessageIDWithValue(m.ID + "@" + from.domain())
+	msg.SetMessageIDWithValue(m.ID + "@" + from.email.Domain())
 	msg.SetDateWithValue(now)
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no holiday notice answers it
-	msg.Subject(printable(m.Subject))                    // SB-93
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no notice of absence answers it
+	msg.Subject(oneLine(m.Subject))
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
 		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)

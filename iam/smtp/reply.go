@@ -24,14 +24,24 @@ var (
 	errNoTLS     = errors.New("the server offers no STARTTLS")
 	errNoAuth    = errors.New("the server offers no AUTH")
 	errMechanism = errors.New("the server offers neither AUTH PLAIN nor AUTH LOGIN")
+	errNoUTF8    = errors.New("the server offers no SMTPUTF8, which an address beyond ASCII needs")
 	errNotNeeded = errors.New("not needed")
 )
 
 // reply is a server's answer to one command, as it came.
 type reply struct {
-	code  int
+	code  int // 0 for a line that is none of SMTP
 	lines []string
 }
+
+// refusal is an error with the reply that it is about.
+type refusal struct {
+	answer reply
+	cause  error
+}
+
+func (r *refusal) Error() string { return r.cause.Error() }
+func (r *refusal) Unwrap() error { return r.cause }
 
 // readReply reads one reply, all of its lines. A reply that RFC 5321 (4.2) does not know, or that
 // does not end, is an errNotSMTP.
@@ -51,7 +61,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 		}
 		code, text, more, ok := parseLine(strings.TrimRight(string(line), "\r\n"))
 		if !ok || len(answer.lines) > 0 && code != answer.code {
-			return reply{}, errNotSMTP
+			return reply{}, &refusal{reply{lines: []string{string(line)}}, errNotSMTP}
 		}
 		answer.code, answer.lines = code, append(answer.lines, text)
 		if !more {
@@ -84,7 +94,11 @@ func (r reply) is(class int) bool { return r.code/100 == class }
 // show is the reply in one line that may be printed. A secret is taken out first: what would be
 // cut or replaced before could not be found any more.
 func (r reply) show(secrets scrubber) string {
-	return bounded(printable(fmt.Sprintf("%d %s", r.code, secrets.scrub(strings.Join(r.lines, "; ")))))
+	text := secrets.scrub(strings.Join(r.lines, "; "))
+	if r.code != 0 {
+		text = fmt.Sprintf("%d %s", r.code, text)
+	}
+	return bounded(strings.TrimSpace(printable(text)))
 }
 
 // bounded cuts a text to what is shown of it.

@@ -44,7 +44,7 @@ type Stage struct {
 	Took   time.Duration
 	// Reply is what the server answered, code and text in one line, at most 400 bytes of it, without
 	// control characters and without the password. DNS has the addresses here, TCP the one that
-	// was connected to, and TLS the version and the certificate.
+	// was connected to, and TLS the version and the certificate, also one that failed.
 	Reply string
 	// Err is nil unless Status is Failed; then it is a [*StageError].
 	Err error
@@ -83,10 +83,10 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// outcome is what the server said, or else what went wrong.
+// outcome is what the server said, or what went wrong.
 func (s Stage) outcome() string {
-	if e, ok := s.Err.(*StageError); ok && s.Reply == "" {
-		return bounded(printable(e.Err.Error()))
+	if e, ok := s.Err.(*StageError); ok {
+		return e.text()
 	}
 	return s.Reply
 }

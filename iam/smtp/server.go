@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/castellan-iam/castellan/iam"
@@ -99,11 +97,8 @@ func (s Server) helo() string {
 		return s.HELO
 	}
 	from, _ := parseSender(s.From)
-	return from.domain()
+	return from.email.Domain()
 }
-
-// addr is Host and port, for messages.
-func (s Server) addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.port())) }
 
 // validHost accepts what can be a name or an address. Whether it is one, the DNS says.
 func validHost(s string) bool {

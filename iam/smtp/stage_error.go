@@ -18,11 +18,19 @@ type StageError struct {
 }
 
 // Error names the stage, the cause and the reply.
-func (e *StageError) Error() string {
-	if e.Reply == "" {
-		return fmt.Sprintf("smtp: %s: %s", e.Stage, bounded(printable(e.Err.Error())))
+func (e *StageError) Error() string { return fmt.Sprintf("smtp: %s: %s", e.Stage, e.text()) }
+
+// text is the reply where it says all, and else the cause first.
+func (e *StageError) text() string {
+	cause := bounded(printable(e.Err.Error()))
+	switch {
+	case e.Reply == "":
+		return cause
+	case e.Err == errRefused:
+		return e.Reply
+	default:
+		return cause + ": " + e.Reply
 	}
-	return fmt.Sprintf("smtp: %s: %s: %s", e.Stage, bounded(printable(e.Err.Error())), e.Reply)
 }
 
 // Is makes it an [iam.ErrBounced] where the server refused the message for good.
@@ -35,9 +43,9 @@ func (e *StageError) Unwrap() error { return e.Err }
 // another password or TLS first it may say at any stage (RFC 4954, 6): the next server may not.
 func (e *StageError) bounced() bool {
 	switch e.Stage {
-	case StageMailFrom, StageRcptTo, StageData:
+	case StageRcptTo, StageData:
 	default:
-		return false
+		return false // a sender that the server does not take is a mistake in the settings: it will be mended
 	}
 	switch e.Code {
 	case codeAuthRequired, codeMechanismTooWeak, codeBadCredentials, codeEncryptionRequired:

@@ -85,6 +85,9 @@ func (w *wire) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !w.server.opened(conn) {
+		_ = conn.Close() // go-smtp finds that out by itself
+	}
 	return &wireConn{Conn: conn, server: w.server}, nil
 }
 

@@ -38,11 +38,13 @@ type Server struct {
 	port  int
 	roots *x509.CertPool
 	smtp  *gosmtp.Server
+	wire  *wire
 	done  chan struct{} // closed when nothing is accepted any more
 	quit  chan struct{} // closed by Close: what hangs gives up
 
 	mu        sync.Mutex
 	closed    bool
+	conns     []net.Conn // all that there were
 	messages  []Message
 	arrived   chan struct{} // closed, and made anew, with each message
 	behaviors map[smtp.StageName]behavior
@@ -79,9 +81,10 @@ func Open() (*Server, error) {
 	s.smtp.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	s.smtp.EnableSMTPUTF8 = true
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
+	s.wire = &wire{listener, s}
 	go func() {
 		defer close(s.done)
-		_ = s.smtp.Serve(&wire{listener, s})
+		_ = s.smtp.Serve(s.wire)
 	}()
 	return s, nil
 }
@@ -89,14 +92,27 @@ func Open() (*Server, error) {
 // Close ends the server and its connections. It may be called more than once.
 func (s *Server) Close() {
 	s.mu.Lock()
-	first := !s.closed
+	first, conns := !s.closed, s.conns
 	s.closed = true
 	s.mu.Unlock()
 	if first {
 		close(s.quit)
 		_ = s.smtp.Close()
+		// go-smtp knows neither a listener nor a connection in the moment before it serves it.
+		_ = s.wire.Close()
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
 	}
 	<-s.done
+}
+
+// opened takes note of a connection, and reports whether the server still takes any.
+func (s *Server) opened(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = append(s.conns, conn)
+	return !s.closed
 }
 
 // Settings are those with which the server can be used.
