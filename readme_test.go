@@ -63,16 +63,20 @@ func between(t *testing.T, text, name, with string) string {
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// TestReadmeSnippetsCompile finds each Go block of the README in example_test.go, line by line.
+// TestReadmeSnippetsCompile finds each Go block of the README in the Examples, line by line.
 func TestReadmeSnippetsCompile(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var examples []byte
+	for _, name := range []string{"example_test.go", "example_signin_test.go"} {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples = append(examples, file...)
 	}
 	blocks := goBlock.FindAllStringSubmatch(string(readme), -1)
 	if len(blocks) < 5 {
