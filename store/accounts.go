@@ -35,7 +35,7 @@ func (r *reader) Organization(ctx context.Context, org policy.OrgID) (iam.Organi
 		Organization organizationRow   `gorm:"embedded"`
 		Root         *policy.AccountID `gorm:"column:root"`
 	}
-	err := r.session(ctx).Raw(`SELECT o.id, o.name, o.created, o.revision, a.id AS root
+	err := r.session(ctx).Raw(`SELECT o.id, o.name, o.created, o.second_factor, o.revision, a.id AS root
 FROM iam_organizations AS o LEFT JOIN iam_accounts AS a ON a.root_key = o.id WHERE o.id = ?`, org).Scan(&found).Error
 	if err != nil {
 		return iam.Organization{}, r.failed(ctx, "read the organisation", err)
@@ -44,7 +44,9 @@ FROM iam_organizations AS o LEFT JOIN iam_accounts AS a ON a.root_key = o.id WHE
 		return iam.Organization{}, iam.ErrNotFound
 	}
 	row, root := found[0].Organization, found[0].Root
-	o := iam.Organization{ID: row.ID, Name: row.Name, Created: fromMillis(row.Created), Revision: row.Revision}
+	o := iam.Organization{
+		ID: row.ID, Name: row.Name, Created: fromMillis(row.Created), SecondFactor: iam.SecondFactorRule(row.SecondFactor), Revision: row.Revision,
+	}
 	if root != nil {
 		o.Root = *root
 	}
@@ -68,7 +70,12 @@ func (r *reader) oneAccount(ctx context.Context, org policy.OrgID, column, value
 	if !r.sees(org, value) {
 		return iam.Account{}, iam.ErrNotFound
 	}
-	accounts, err := r.withRoles(ctx, r.accountsOf(ctx, org).Where(column+" = ?", value))
+	return r.first(ctx, r.accountsOf(ctx, org).Where(column+" = ?", value))
+}
+
+// first returns the one selected account, or ErrNotFound.
+func (r *reader) first(ctx context.Context, selected *gorm.DB) (iam.Account, error) {
+	accounts, err := r.withRoles(ctx, selected)
 	if err != nil {
 		return iam.Account{}, err
 	}
@@ -177,6 +184,31 @@ func (r *reader) RootEmail(ctx context.Context, email iam.Email) (bool, error) {
 		return false, r.failed(ctx, "look for a root address", err)
 	}
 	return n > 0, nil
+}
+
+// AccountEverywhere is described at [iam.AccountReader].
+func (r *reader) AccountEverywhere(ctx context.Context, email iam.Email) (iam.Account, error) {
+	return r.accountAnywhere(ctx, "email_key", email)
+}
+
+// RootByEmail is described at [iam.AccountReader].
+func (r *reader) RootByEmail(ctx context.Context, email iam.Email) (iam.Account, error) {
+	return r.accountAnywhere(ctx, "root_email", email)
+}
+
+// accountAnywhere returns the account whose column is the address, of whatever organisation the reader sees.
+func (r *reader) accountAnywhere(ctx context.Context, column string, email iam.Email) (iam.Account, error) {
+	if err := r.ready(); err != nil {
+		return iam.Account{}, err
+	}
+	if !fits(string(email)) {
+		return iam.Account{}, iam.ErrNotFound
+	}
+	selected := r.session(ctx).Table("iam_accounts").Select(accountColumns).Where(column+" = ?", email)
+	if r.only != "" {
+		selected = selected.Where("org_id = ?", r.only)
+	}
+	return r.first(ctx, selected)
 }
 
 // known leaves out the roles that cannot be stored.

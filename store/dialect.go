@@ -18,6 +18,10 @@ type dialect struct {
 	// pack makes one column of several: see unpack.
 	pack    func(columns ...string) string
 	subject string // the statement of Subject
+	// hold makes a SELECT read rows as they are now, and keep them so until the transaction ends.
+	hold string
+	// attempt are the statements of Throttle.Attempt. The row count of the last one says whether it is allowed.
+	attempt []string
 	// exact is the text of a column as the library compares it: byte by byte.
 	exact string
 	// list makes one parameter of many texts of at most iam.MaxID bytes, and inList says that the
@@ -35,6 +39,7 @@ var dialects = map[string]*dialect{
 			"{rows}", "", "{clustered}", " WITHOUT ROWID"),
 		pack:    packWithOperator,
 		subject: recordsQuery(packWithOperator, "s.id = ?", openOfAccount),
+		attempt: attemptUpserting,
 		exact:   "CAST(? AS TEXT) COLLATE BINARY",
 		list:    jsonList,
 		listed:  "CAST(? AS TEXT) COLLATE BINARY",
@@ -47,6 +52,8 @@ var dialects = map[string]*dialect{
 			"{rows}", "", "{clustered}", ""),
 		pack:    packWithOperator,
 		subject: recordsQuery(packWithOperator, "s.id = ?", openOfAccount),
+		hold:    " FOR UPDATE",
+		attempt: attemptUpserting,
 		exact:   `CAST(? AS text) COLLATE "C"`,
 		list:    arrayList,
 		listed:  `CAST(? AS text) COLLATE "C"`,
@@ -60,6 +67,8 @@ var dialects = map[string]*dialect{
 			"{rows}", mysqlTable, "{clustered}", mysqlTable),
 		pack:    packWithConcat,
 		subject: recordsQuery(packWithConcat, "s.id = ?", openOfAccount),
+		hold:    " FOR UPDATE",
+		attempt: attemptInTwo,
 		exact:   "CAST(CONVERT(? USING utf8mb4) AS BINARY)",
 		list:    jsonList,
 		// Short types and DISTINCT, so that MariaDB makes a table with a key of the list: a hundred

@@ -11,6 +11,7 @@ import (
 var (
 	IsTransient = func(err error) bool { return dberr.Classify(err) == dberr.Transient }
 	IsDuplicate = func(err error) bool { return dberr.Classify(err) == dberr.Duplicate }
+	IsPresent   = dberr.IsPresent
 	Latest      = latest
 )
 
@@ -24,4 +25,12 @@ func SubjectQuery(database string) (query string, parameters int) {
 		}
 	}
 	return query, parameters
+}
+
+// SessionQuery is the statement of Session as the driver gets it.
+func SessionQuery(database string) string {
+	if database == "postgres" {
+		return strings.Replace(sessionQuery, "?", "$1", 1)
+	}
+	return sessionQuery
 }

@@ -59,6 +59,11 @@ func (c *checks) text(field, text string) {
 	c.that(fitsText(text), field, "the text cannot be stored: want at most %d bytes of UTF-8 without control characters", maxText)
 }
 
+func (c *checks) long(field, text string) {
+	c.that(len(text) <= maxLong && utf8.ValidString(text) && strings.IndexFunc(text, badInText) < 0, field,
+		"the text cannot be stored: want at most %d bytes of UTF-8 without control characters", maxLong)
+}
+
 // Times are stored as milliseconds since 1970. The zero time is no exception: it is
 // -62135596800000, which comes back as the zero time.
 func toMillis(t time.Time) int64        { return t.UnixMilli() }

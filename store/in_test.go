@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"strings"
@@ -172,6 +173,7 @@ func TestInRefusesAStaleSnapshot(t *testing.T) {
 			t.Errorf("got %v, and do ran: %t; want ErrConflict before do", err, ran)
 		}
 		tx.Rollback() // MariaDB keeps the lock on the organisation until now
+		staleAside(t, db)
 
 		// Without an earlier read there is no snapshot yet, and with a fresh one all is well.
 		for range 2 {
@@ -183,6 +185,66 @@ func TestInRefusesAStaleSnapshot(t *testing.T) {
 				}
 			}
 			fresh.Rollback()
+		}
+	})
+}
+
+// staleAside wants the same when either of the two was a WriteAside, which raises no revision.
+func staleAside(t *testing.T, db *gorm.DB) {
+	t.Helper()
+	st := store.New(db)
+	write := func(st *store.Store, aside bool, do func(iam.Tx) error) error {
+		if aside {
+			return st.WriteAside(t.Context(), "acme", do)
+		}
+		return st.Write(t.Context(), "acme", do)
+	}
+	for _, by := range []struct{ other, own bool }{{true, true}, {true, false}, {false, true}} {
+		tx := begin(t, db, &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+		in := st.In(tx)
+		if _, err := in.LogHead(t.Context(), "acme"); err != nil { // the snapshot is taken here
+			t.Fatal(err)
+		}
+		if err := write(st, by.other, appendOne(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(in, by.own, appendOne(t)); !errors.Is(err, iam.ErrConflict) {
+			t.Errorf("aside by the other %t, by itself %t: got %v, want ErrConflict", by.other, by.own, err)
+		}
+		tx.Rollback()
+	}
+}
+
+// appendOne returns a change that appends one event.
+func appendOne(t testing.TB) func(iam.Tx) error {
+	return func(tx iam.Tx) error { return tx.Append(t.Context(), iam.Event{Type: "t"}, linkTo) }
+}
+
+// The log of an organisation stays one chain, whatever is written and undone in one transaction of the host.
+func TestInKeepsTheChain(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		st := store.New(db)
+		newOrg(t, st)
+		tx := begin(t, db)
+		in := st.In(tx)
+		for _, run := range []func(context.Context, policy.OrgID, func(iam.Tx) error) error{in.Write, in.WriteAside, in.WriteAside, in.Write} {
+			if err := run(t.Context(), "acme", appendOne(t)); err != nil {
+				t.Fatal(err)
+			}
+			err := run(t.Context(), "acme", func(tx iam.Tx) error { return errors.Join(appendOne(t)(tx), errOurs) })
+			if !errors.Is(err, errOurs) {
+				t.Errorf("got %v, want the error of do", err)
+			}
+		}
+		if err := tx.Commit().Error; err != nil {
+			t.Fatal(err)
+		}
+		if err := st.WriteAside(t.Context(), "acme", appendOne(t)); err != nil {
+			t.Fatal(err)
+		}
+		if n := chained(t, st, "acme"); n != 5 {
+			t.Errorf("got %d events, want 5", n)
 		}
 	})
 }

@@ -137,7 +137,9 @@ func migrate(db *gorm.DB, d *dialect) error {
 			continue
 		}
 		for _, statement := range m.SQL {
-			if err := db.Exec(statement).Error; err != nil {
+			// What is there already was added by a Migrate that was cut off. It can be on MariaDB and MySQL
+			// alone: the others undo what is not finished.
+			if err := db.Exec(statement).Error; err != nil && !dberr.IsPresent(err) {
 				return fmt.Errorf("to version %d (%s): %w", m.Version, m.Name, err)
 			}
 		}

@@ -106,7 +106,7 @@ func TestCheckSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if err := db.Exec("UPDATE iam_schema SET version = ?", store.Latest()+1).Error; err != nil {
+		if err := db.Exec("UPDATE iam_schema SET version = ? WHERE version = ?", store.Latest()+1, store.Latest()).Error; err != nil {
 			t.Fatal(err)
 		}
 		wrong(store.Latest()+1, "update it")
@@ -121,8 +121,13 @@ func TestCheckSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		wrong(0, "store.Migrate")
-		if err := store.Migrate(ctx, db); err != nil { // as after a Migrate that was cut off: what is there stays
+		// On MariaDB as after a Migrate that was cut off: what is there stays. The others undo what is not finished,
+		// and know no such tables.
+		if err := store.Migrate(ctx, db); (err == nil) != (db.Name() == testdb.MySQL) {
 			t.Error(err)
+		}
+		if _, err := store.New(db).Account(ctx, "acme", "ann"); err != nil {
+			t.Errorf("the rows are still there: got %v", err)
 		}
 
 		ended, cancel := context.WithCancel(ctx)

@@ -6,8 +6,9 @@ import "slices"
 type Migration struct {
 	Version int
 	Name    string
-	// SQL are its statements, one after the other. Each can be run again after a failure halfway,
-	// since MariaDB and MySQL cannot undo them.
+	// SQL are its statements, one after the other. They can be run again after a failure halfway, since
+	// MariaDB and MySQL cannot undo them: there the errors 1060 and 1061, of a column or an index that was
+	// added already, are none.
 	SQL []string
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -184,6 +185,13 @@ func TestErrorsAreClassified(t *testing.T) {
 				if !store.IsDuplicate(err) || store.IsTransient(err) {
 					t.Errorf("a duplicate: %T %v is not classified as one", err, err)
 				}
+			}
+		}
+		run(t, db, "CREATE TABLE hosts_own (n INT)", "ALTER TABLE hosts_own ADD COLUMN m INT", "CREATE INDEX hosts_m ON hosts_own (m)")
+		for _, again := range []string{"ALTER TABLE hosts_own ADD COLUMN m INT", "CREATE INDEX hosts_m ON hosts_own (m)", "CREATE TABLE hosts_own (n INT)"} {
+			err := fmt.Errorf("wrapped: %w", db.Exec(again).Error)
+			if store.IsPresent(err) != (db.Name() == testdb.MySQL && !strings.Contains(again, "TABLE hosts_own (n")) || store.IsDuplicate(err) || store.IsTransient(err) {
+				t.Errorf("%s: %v is classified wrongly", again, err)
 			}
 		}
 		for _, err := range []error{nil, errOurs, context.Canceled, insert(db, "nowhere", "p"), db.Exec("SELECT * FROM nowhere").Error} {

@@ -9,10 +9,11 @@ import (
 )
 
 type organizationRow struct {
-	ID       policy.OrgID `gorm:"column:id;primaryKey"`
-	Name     string       `gorm:"column:name"`
-	Created  int64        `gorm:"column:created"`
-	Revision int64        `gorm:"column:revision"`
+	ID           policy.OrgID `gorm:"column:id;primaryKey"`
+	Name         string       `gorm:"column:name"`
+	Created      int64        `gorm:"column:created"`
+	SecondFactor int64        `gorm:"column:second_factor"`
+	Revision     int64        `gorm:"column:revision"`
 }
 
 func (organizationRow) TableName() string { return "iam_organizations" }
@@ -31,11 +32,14 @@ type accountRow struct {
 	Email *iam.Email `gorm:"column:email"`
 	// EmailKey is the address when it may exist once in the whole database, and NULL otherwise.
 	EmailKey *iam.Email `gorm:"column:email_key"`
-	Name     string     `gorm:"column:name"`
-	Username string     `gorm:"column:username"`
-	Phone    string     `gorm:"column:phone"`
-	Company  string     `gorm:"column:company"`
-	Note     string     `gorm:"column:note"`
+	// RootEmail is the address of a root account, which exists once among root accounts, and NULL for
+	// every other. It is NULL too for roots that had one address between them before it was unique.
+	RootEmail *iam.Email `gorm:"column:root_email"`
+	Name      string     `gorm:"column:name"`
+	Username  string     `gorm:"column:username"`
+	Phone     string     `gorm:"column:phone"`
+	Company   string     `gorm:"column:company"`
+	Note      string     `gorm:"column:note"`
 	// Search is everything that a keyword may occur in, folded: see [searchText].
 	Search    string           `gorm:"column:search"`
 	CreatedBy policy.AccountID `gorm:"column:created_by"`
@@ -159,10 +163,16 @@ type eventRow struct {
 	Ordinal  int              `gorm:"column:ordinal;primaryKey;autoIncrement:false"`
 	Time     int64            `gorm:"column:time"`
 	Type     iam.EventType    `gorm:"column:type"`
+	Outcome  iam.Outcome      `gorm:"column:outcome"`
 	Actor    policy.AccountID `gorm:"column:actor"`
+	Email    iam.Email        `gorm:"column:actor_email"`
+	Role     string           `gorm:"column:actor_role"`
 	Reason   string           `gorm:"column:reason"`
+	Peer     string           `gorm:"column:peer"`
+	Request  string           `gorm:"column:request"`
 	Target   string           `gorm:"column:target"`
 	Changes  string           `gorm:"column:changes"` // JSON
+	Hash     string           `gorm:"column:hash"`
 }
 
 func (eventRow) TableName() string { return "iam_events" }
@@ -176,15 +186,17 @@ func newEventRow(e iam.Event) (eventRow, error) {
 		}
 	}
 	return eventRow{
-		Org: e.Org, Revision: e.Revision, Ordinal: e.Ordinal, Time: toMillis(e.Time), Type: e.Type,
-		Actor: e.Actor, Reason: e.Reason, Target: e.Target, Changes: string(changes),
+		Org: e.Org, Revision: e.Revision, Ordinal: e.Ordinal, Time: toMillis(e.Time), Type: e.Type, Outcome: e.Outcome,
+		Actor: e.Actor, Email: e.Email, Role: e.Role, Reason: e.Reason, Peer: e.Peer, Request: e.Request,
+		Target: e.Target, Changes: string(changes),
 	}, nil
 }
 
 func (row *eventRow) event() (iam.Event, error) {
 	e := iam.Event{
-		Org: row.Org, Revision: row.Revision, Ordinal: row.Ordinal, Time: fromMillis(row.Time), Type: row.Type,
-		Actor: row.Actor, Reason: row.Reason, Target: row.Target,
+		Org: row.Org, Revision: row.Revision, Ordinal: row.Ordinal, Time: fromMillis(row.Time), Type: row.Type, Outcome: row.Outcome,
+		Actor: row.Actor, Email: row.Email, Role: row.Role, Reason: row.Reason, Peer: row.Peer, Request: row.Request,
+		Target: row.Target, Hash: row.Hash,
 	}
 	if err := json.Unmarshal([]byte(row.Changes), &e.Changes); err != nil {
 		return iam.Event{}, fmt.Errorf("changes of event %d.%d: %w", row.Revision, row.Ordinal, err)

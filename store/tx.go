@@ -11,17 +11,36 @@ import (
 // tx is an [iam.Tx]: a reader that sees one organisation only, and everything that changes it.
 type tx struct {
 	reader
-	org      policy.OrgID
-	revision int64
-	ordinal  int
+	org policy.OrgID
+	log logEnd
 }
 
 var _ iam.Tx = (*tx)(nil)
 
-func newTx(r *reader, org policy.OrgID, revision int64) *tx {
-	t := &tx{reader: *r, org: org, revision: revision}
+// newTx returns a tx on an organisation that is locked.
+func newTx(ctx context.Context, r *reader, org policy.OrgID) (*tx, error) {
+	t := &tx{reader: *r, org: org}
 	t.only = org
-	return t
+	var err error
+	t.log, err = t.readLogEnd(ctx, org)
+	return t, err
+}
+
+// UpdateOrganization is described at [iam.Tx].
+func (t *tx) UpdateOrganization(ctx context.Context, o iam.Organization) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	if o.ID != t.org {
+		return iam.ErrNotFound
+	}
+	var c checks
+	if c.text("Name", o.Name); c.err != nil {
+		return c.err
+	}
+	_, err := t.exec(ctx, "update the organisation", "UPDATE iam_organizations SET name = ?, second_factor = ? WHERE id = ?",
+		o.Name, int64(o.SecondFactor), t.org)
+	return err
 }
 
 // InsertAccount is described at [iam.Tx]. The look-ups give each conflict its error; the unique
@@ -49,6 +68,12 @@ func (t *tx) InsertAccount(ctx context.Context, a iam.Account, everywhere bool) 
 		return err
 	}
 	row := newAccountRow(a, everywhere)
+	if a.Root {
+		if err := t.freeRootEmail(ctx, a.Email); err != nil {
+			return err
+		}
+		row.RootEmail = row.Email
+	}
 	if err := t.session(ctx).Create(&row).Error; err != nil {
 		return t.failed(ctx, "insert an account", err)
 	}
@@ -71,9 +96,14 @@ func (t *tx) UpdateAccount(ctx context.Context, a iam.Account, everywhere bool) 
 		return err
 	}
 	row := newAccountRow(a, everywhere)
+	if old.Root {
+		if row.RootEmail, err = t.rootEmail(ctx, a.Email, old.Email); err != nil {
+			return err
+		}
+	}
 	// A map, for a struct would leave out what became empty (SB-A3).
 	err = t.session(ctx).Table("iam_accounts").Where("org_id = ? AND id = ?", t.org, a.ID).Updates(map[string]any{
-		"status": row.Status, "email": row.Email, "email_key": row.EmailKey,
+		"status": row.Status, "email": row.Email, "email_key": row.EmailKey, "root_email": row.RootEmail,
 		"name": row.Name, "username": row.Username, "phone": row.Phone, "company": row.Company, "note": row.Note,
 		"search": row.Search, "activated": row.Activated, "updated": row.Updated,
 	}).Error
@@ -96,6 +126,14 @@ func (t *tx) DeleteAccount(ctx context.Context, id policy.AccountID) error {
 		"DELETE FROM iam_account_roles WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_bindings WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_grants WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_invitations WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_tokens WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_email_changes WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_root_offers WHERE org_id = ? AND from_id = ?",
+		"DELETE FROM iam_root_offers WHERE org_id = ? AND to_id = ?",
+		"DELETE FROM iam_credentials WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_recovery_codes WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_sessions WHERE org_id = ? AND account_id = ?",
 	} {
 		if _, err := t.exec(ctx, "delete what an account has", statement, t.org, id); err != nil {
 			return err

@@ -46,7 +46,7 @@ var bindingPromises = []promise{
 		w.equal(got(iam.AccountQuery{Limit: 1}), all[:2]) // a page is of accounts
 		w.equal(got(iam.AccountQuery{After: w.id("b")}), all[2:])
 	}},
-	{"Tx.InsertBinding", "InsertBinding adds a binding and reports whether it was new", func(w *world) {
+	{"BindingWriter.InsertBinding", "InsertBinding adds a binding and reports whether it was new", func(w *world) {
 		b := iam.Binding{Account: w.named("ann"), Role: user, Project: "p"}
 		for _, want := range []bool{true, false} {
 			w.write(func(tx iam.Tx) error {
@@ -57,7 +57,7 @@ var bindingPromises = []promise{
 		}
 		w.equal(must(w.st.Bindings(w.ctx, w.org, b.Account))(w), []iam.Binding{b})
 	}},
-	{"Tx.InsertBinding", "An account that is not of the organisation is ErrNotFound", func(w *world) {
+	{"BindingWriter.InsertBinding", "An account that is not of the organisation is ErrNotFound", func(w *world) {
 		for _, id := range []policy.AccountID{w.id("nobody"), w.another().named("ann")} {
 			w.is(w.try(func(tx iam.Tx) error {
 				_, err := tx.InsertBinding(w.ctx, iam.Binding{Account: id, Role: user, Project: "p"})
@@ -65,7 +65,7 @@ var bindingPromises = []promise{
 			}), iam.ErrNotFound)
 		}
 	}},
-	{"Tx.DeleteBinding", "DeleteBinding removes a binding and reports whether there was one", func(w *world) {
+	{"BindingWriter.DeleteBinding", "DeleteBinding removes a binding and reports whether there was one", func(w *world) {
 		ann := w.named("ann")
 		w.bind(ann, user, "p", "q")
 		w.bind(ann, boss, "p")
@@ -103,11 +103,11 @@ var grantPromises = []promise{
 		_, err := w.st.Grant(w.ctx, w.org, "G")
 		w.is(err, iam.ErrNotFound)
 	}},
-	{"Tx.InsertGrant", "InsertGrant adds a grant", func(w *world) {
+	{"BindingWriter.InsertGrant", "InsertGrant adds a grant", func(w *world) {
 		g := w.grant("g", w.named("ann"), policy.AtResource(w.org, "deployment", "d1"))
 		w.equal(must(w.st.Grants(w.ctx, w.org, g.Account))(w), []iam.Grant{g})
 	}},
-	{"Tx.InsertGrant", "An account that is not of the organisation is ErrNotFound, an id that is taken is ErrExists", func(w *world) {
+	{"BindingWriter.InsertGrant", "An account that is not of the organisation is ErrNotFound, an id that is taken is ErrExists", func(w *world) {
 		g := w.grant("g", w.named("ann"), policy.AtOrg(w.org))
 		for _, id := range []policy.AccountID{w.id("nobody"), w.another().named("ann")} {
 			w.is(w.try(func(tx iam.Tx) error {
@@ -120,7 +120,7 @@ var grantPromises = []promise{
 		})
 		w.equal(must(w.st.Grant(w.ctx, w.org, "g"))(w), g)
 	}},
-	{"Tx.DeleteGrant", "DeleteGrant removes a grant, or returns ErrNotFound", func(w *world) {
+	{"BindingWriter.DeleteGrant", "DeleteGrant removes a grant, or returns ErrNotFound", func(w *world) {
 		ann := w.named("ann")
 		w.grant("g", ann, policy.AtOrg(w.org))
 		h := w.grant("h", ann, policy.AtOrg(w.org))
@@ -138,12 +138,12 @@ var projectPromises = []promise{
 		w.another().project("elsewhere", true)
 		w.equal(must(w.st.Projects(w.ctx, w.org))(w), []iam.Project{{ID: "P1"}, {ID: "p2", Open: true}})
 	}},
-	{"Tx.PutProject", "PutProject writes the choice for a project, and reports whether that changed it", func(w *world) {
+	{"BindingWriter.PutProject", "PutProject writes the choice for a project, and reports whether that changed it", func(w *world) {
 		w.equal([]bool{w.project("p", true), w.project("p", true), w.project("p", false), w.project("p", false), w.project("q", false)},
 			[]bool{true, false, true, false, true})
 		w.equal(must(w.st.Projects(w.ctx, w.org))(w), []iam.Project{{ID: "p"}, {ID: "q"}})
 	}},
-	{"Tx.ForgetProject", "ForgetProject removes everything about a project: its choice, its bindings, and the grants in it", func(w *world) {
+	{"BindingWriter.ForgetProject", "ForgetProject removes everything about a project: its choice, its bindings, and the grants in it", func(w *world) {
 		ann := w.named("ann")
 		w.bind(ann, user, "p", "q")
 		w.project("p", true)
@@ -161,8 +161,8 @@ var projectPromises = []promise{
 	}},
 	{"Forgotten.Bindings", "sorted by account and role", forgotten},
 	{"Forgotten.Grants", "sorted by id", forgotten},
-	{"Tx.ForgetProject", "It returns the bindings and the grants that went", forgotten},
-	{"Tx.ForgetProject", "It returns the bindings and the grants that went", func(w *world) {
+	{"BindingWriter.ForgetProject", "It returns the bindings and the grants that went", forgotten},
+	{"BindingWriter.ForgetProject", "It returns the bindings and the grants that went", func(w *world) {
 		w.add(w.account("a"))
 		w.grant("wide", w.id("a"), policy.AtOrg(w.org))
 		w.write(func(tx iam.Tx) error {

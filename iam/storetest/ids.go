@@ -146,7 +146,12 @@ var idPromises = []promise{
 				w.field(err, "Role", nil)
 				_, err = tx.PutProject(w.ctx, iam.Project{ID: policy.ProjectID(id)})
 				w.field(err, "ID", nil)
-				w.field(tx.Append(w.ctx, iam.Event{Type: iam.EventType(id)}), "Type", nil)
+				w.field(tx.Append(w.ctx, iam.Event{Type: iam.EventType(id)}, link), "Type", nil)
+				if id != "" { // which is none
+					w.field(tx.Append(w.ctx, iam.Event{Type: "t", Role: id}, link), "Role", nil)
+					w.field(tx.Append(w.ctx, iam.Event{Type: "t", Request: id}, link), "Request", nil)
+				}
+				w.field(tx.Append(w.ctx, iam.Event{Type: "t"}, func(iam.Event, string) string { return id }), "Hash", nil)
 				w.is(tx.DeleteAccount(w.ctx, policy.AccountID(id)), iam.ErrNotFound)
 				w.is(tx.DeleteGrant(w.ctx, iam.GrantID(id)), iam.ErrNotFound)
 			}
@@ -154,7 +159,7 @@ var idPromises = []promise{
 				bob := w.account("bob")
 				bob.Note = text
 				w.field(tx.InsertAccount(w.ctx, bob, false), "Note", nil)
-				w.field(tx.Append(w.ctx, iam.Event{Type: "t", Reason: text}), "Reason", nil)
+				w.field(tx.Append(w.ctx, iam.Event{Type: "t", Reason: text}, link), "Reason", nil)
 			}
 			return nil
 		})

@@ -8,6 +8,8 @@ import (
 const emailTaken = "An address that another account has within the scope is a *FieldError for Email with Reason ErrExists; " +
 	"the scope is the organisation, or the whole database when everywhere is set"
 
+const rootEmailTaken = "So is the address of a root account that another organisation's root has: root signs in by it alone (E10, E11)"
+
 const updateErrors = "Errors are those of InsertAccount, and ErrNotFound"
 
 const otherOrganization = "Accounts, roles, bindings and grants of another organisation cannot be reached through it"
@@ -21,6 +23,7 @@ var insertPromises = []promise{
 		other.bind(a.ID, user, "p")
 		other.project("p", true)
 		g := other.grant("g", a.ID, policy.AtOrg(other.org))
+		root, unique := other.root("root"), other.unique("unique")
 		before := inOrder(must(w.st.Subject(w.ctx, a.ID))(w))
 		mine := w.named("mine")
 
@@ -44,10 +47,17 @@ var insertPromises = []promise{
 			gone, err := tx.ForgetProject(w.ctx, "p")
 			w.ok(err)
 			w.equal(gone, iam.Forgotten{})
+			w.is(tx.MoveRoot(w.ctx, a.ID), iam.ErrNotFound)
 
 			_, err = tx.Subject(w.ctx, a.ID)
 			w.is(err, iam.ErrNotFound)
 			_, err = tx.Account(w.ctx, other.org, a.ID)
+			w.is(err, iam.ErrNotFound)
+			_, err = tx.RootByEmail(w.ctx, root.Email)
+			w.is(err, iam.ErrNotFound)
+			_, err = tx.AccountEverywhere(w.ctx, unique.Email)
+			w.is(err, iam.ErrNotFound)
+			_, err = tx.LogHead(w.ctx, other.org)
 			w.is(err, iam.ErrNotFound)
 			_, err = tx.Grant(w.ctx, other.org, g.ID)
 			w.is(err, iam.ErrNotFound)
@@ -58,14 +68,14 @@ var insertPromises = []promise{
 		w.equal(inOrder(must(w.st.Subject(w.ctx, a.ID))(w)), before)
 		w.equal(must(w.st.Account(w.ctx, other.org, a.ID))(w), a)
 	}},
-	{"Tx.InsertAccount", "InsertAccount adds an account with its roles", func(w *world) {
+	{"AccountWriter.InsertAccount", "InsertAccount adds an account with its roles", func(w *world) {
 		a := w.full("ann")
 		unsorted := a
 		unsorted.Roles = []policy.Role{user, admin, user, boss}
 		w.add(unsorted)
 		w.equal(must(w.st.Account(w.ctx, w.org, a.ID))(w), a)
 	}},
-	{"Tx.InsertAccount", "InsertAccount adds an account with its roles", func(w *world) {
+	{"AccountWriter.InsertAccount", "InsertAccount adds an account with its roles", func(w *world) {
 		// One root an organisation at most.
 		root, second := w.account("root"), w.account("second")
 		root.Root, second.Root = true, true
@@ -73,7 +83,7 @@ var insertPromises = []promise{
 		w.field(w.try(func(tx iam.Tx) error { return tx.InsertAccount(w.ctx, second, false) }), "Root", iam.ErrExists)
 		w.equal(must(w.st.Organization(w.ctx, w.org))(w).Root, root.ID)
 	}},
-	{"Tx.InsertAccount", "An id that is taken is ErrExists", func(w *world) {
+	{"AccountWriter.InsertAccount", "An id that is taken is ErrExists", func(w *world) {
 		a := w.full("ann")
 		w.add(a)
 		again := iam.Account{ID: a.ID, Org: w.org, Status: iam.Pending, Roles: []policy.Role{"other"}}
@@ -86,10 +96,10 @@ var insertPromises = []promise{
 		again.Org = other.org
 		w.is(other.try(func(tx iam.Tx) error { return tx.InsertAccount(w.ctx, again, false) }), iam.ErrExists)
 	}},
-	{"Tx.InsertAccount", emailTaken, func(w *world) {
+	{"AccountWriter.InsertAccount", emailTaken, func(w *world) {
 		w.emails(func(tx iam.Tx, a iam.Account, everywhere bool) error { return tx.InsertAccount(w.ctx, a, everywhere) })
 	}},
-	{"Tx.InsertAccount", emailTaken, func(w *world) {
+	{"AccountWriter.InsertAccount", emailTaken, func(w *world) {
 		// SB-69, SB-A8: an address is free again, and inherits nothing.
 		a := w.full("ann")
 		w.add(a)
@@ -101,7 +111,7 @@ var insertPromises = []promise{
 		w.equal(must(w.st.AccountByEmail(w.ctx, w.org, a.Email))(w), b)
 		w.equal(len(must(w.st.Bindings(w.ctx, w.org, b.ID))(w)), 0)
 	}},
-	{"Tx.InsertAccount", emailTaken, func(w *world) {
+	{"AccountWriter.InsertAccount", emailTaken, func(w *world) {
 		// None is not an address.
 		w.add(w.account("ann"), w.account("bob"))
 		w.write(func(tx iam.Tx) error { return tx.InsertAccount(w.ctx, w.account("cid"), true) })
@@ -151,7 +161,7 @@ func (w *world) emails(put func(tx iam.Tx, a iam.Account, everywhere bool) error
 }
 
 var updatePromises = []promise{
-	{"Tx.UpdateAccount", "UpdateAccount writes status, profile, address, roles, Activated and Updated of an account", func(w *world) {
+	{"AccountWriter.UpdateAccount", "UpdateAccount writes status, profile, address, roles, Activated and Updated of an account", func(w *world) {
 		a := w.full("ann")
 		w.add(a)
 		a.Status, a.Roles, a.Email = iam.Disabled, []policy.Role{boss, "viewer"}, w.email("new")
@@ -162,7 +172,7 @@ var updatePromises = []promise{
 		w.equal(w.found(iam.AccountQuery{Keyword: "söhne"}), []policy.AccountID(nil))
 		w.equal(w.found(iam.AccountQuery{Keyword: "NEW@"}), []policy.AccountID{"ann"})
 	}},
-	{"Tx.UpdateAccount", "UpdateAccount writes status, profile, address, roles, Activated and Updated of an account", func(w *world) {
+	{"AccountWriter.UpdateAccount", "UpdateAccount writes status, profile, address, roles, Activated and Updated of an account", func(w *world) {
 		// SB-A3: what becomes empty is written too.
 		w.add(w.full("ann"))
 		b := w.account("ann")
@@ -171,7 +181,7 @@ var updatePromises = []promise{
 		got.CreatedBy, got.Created = b.CreatedBy, b.Created
 		w.equal(got, b)
 	}},
-	{"Tx.UpdateAccount", "The rest of it does not change", func(w *world) {
+	{"AccountWriter.UpdateAccount", "The rest of it does not change", func(w *world) {
 		a := w.full("ann")
 		a.Root = true
 		w.add(a)
@@ -184,7 +194,7 @@ var updatePromises = []promise{
 		record := must(w.st.Subject(w.ctx, a.ID))(w)
 		w.equal([]int{len(record.Bindings), len(record.Grants)}, []int{1, 1})
 	}},
-	{"Tx.UpdateAccount", updateErrors, func(w *world) {
+	{"AccountWriter.UpdateAccount", updateErrors, func(w *world) {
 		w.is(w.try(func(tx iam.Tx) error { return tx.UpdateAccount(w.ctx, w.account("nobody"), false) }), iam.ErrNotFound)
 		w.emails(func(tx iam.Tx, a iam.Account, everywhere bool) error {
 			plain := a
@@ -197,25 +207,5 @@ var updatePromises = []promise{
 			}
 			return tx.UpdateAccount(w.ctx, a, everywhere) // its own address stands in nobody's way
 		})
-	}},
-	{"Tx.DeleteAccount", "DeleteAccount removes an account with its roles, bindings and grants, or returns ErrNotFound", func(w *world) {
-		a := w.full("ann")
-		b := w.named("bob", roles(admin))
-		w.add(a)
-		w.bind(a.ID, user, "p")
-		w.bind(b, user, "p")
-		g := w.grant("g", a.ID, policy.AtOrg(w.org))
-		w.write(func(tx iam.Tx) error { return tx.DeleteAccount(w.ctx, a.ID) })
-		_, err := w.st.Account(w.ctx, w.org, a.ID)
-		w.is(err, iam.ErrNotFound)
-		_, err = w.st.Subject(w.ctx, a.ID)
-		w.is(err, iam.ErrNotFound)
-		_, err = w.st.Grant(w.ctx, w.org, g.ID)
-		w.is(err, iam.ErrNotFound)
-		w.add(iam.Account{ID: a.ID, Org: w.org, Status: iam.Active}) // nothing is left that it could inherit
-		record := must(w.st.Subject(w.ctx, a.ID))(w)
-		w.equal([]int{len(record.Roles), len(record.Bindings), len(record.Grants)}, []int{0, 0, 0})
-		w.equal(len(must(w.st.Subject(w.ctx, b))(w).Bindings), 1)
-		w.is(w.try(func(tx iam.Tx) error { return tx.DeleteAccount(w.ctx, w.id("nobody")) }), iam.ErrNotFound)
 	}},
 }

@@ -112,7 +112,7 @@ var racePromises = []promise{
 		}), func(err error) { w.is(err, iam.ErrExists) })
 		w.equal(len(must(w.st.Accounts(w.ctx, org, iam.AccountQuery{}))(w)), 1)
 	}},
-	{"Tx.InsertAccount", "An id that is taken is ErrExists", func(w *world) {
+	{"AccountWriter.InsertAccount", "An id that is taken is ErrExists", func(w *world) {
 		// The same id in eight organisations, which do not wait for each other.
 		worlds := w.several(8)
 		w.exactlyOne(w.atOnce(len(worlds), func(i int) error {
@@ -120,7 +120,7 @@ var racePromises = []promise{
 			return worlds[i].try(func(tx iam.Tx) error { return tx.InsertAccount(w.ctx, a, false) })
 		}), func(err error) { w.is(err, iam.ErrExists) })
 	}},
-	{"Tx.InsertAccount", emailTaken, func(w *world) {
+	{"AccountWriter.InsertAccount", emailTaken, func(w *world) {
 		w.exactlyOne(w.atOnce(8, func(i int) error {
 			a := w.account(fmt.Sprint(i))
 			a.Email = w.email("ann")
@@ -128,7 +128,7 @@ var racePromises = []promise{
 		}), func(err error) { w.field(err, "Email", iam.ErrExists) })
 		w.equal(len(must(w.st.Accounts(w.ctx, w.org, iam.AccountQuery{}))(w)), 1)
 	}},
-	{"Tx.InsertAccount", emailTaken, func(w *world) {
+	{"AccountWriter.InsertAccount", emailTaken, func(w *world) {
 		// L4: everywhere, in organisations that do not wait for each other.
 		worlds := w.several(8)
 		w.exactlyOne(w.atOnce(len(worlds), func(i int) error {
@@ -137,7 +137,7 @@ var racePromises = []promise{
 			return worlds[i].try(func(tx iam.Tx) error { return tx.InsertAccount(w.ctx, a, true) })
 		}), func(err error) { w.field(err, "Email", iam.ErrExists) })
 	}},
-	{"Tx.UpdateAccount", updateErrors, func(w *world) {
+	{"AccountWriter.UpdateAccount", updateErrors, func(w *world) {
 		// An address that comes with a change is kept apart in the same way.
 		worlds := w.several(8)
 		for _, one := range worlds {

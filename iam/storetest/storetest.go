@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 // Run proves that a store keeps the contract. It opens one store, and runs all subtests on it in
 // parallel, each in organisations of its own.
 func Run(t *testing.T, open func(t *testing.T) iam.Store) {
-	st := open(t)
+	st, turns := open(t), new(sync.Mutex)
 	for _, where := range places() {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) iam.Store) {
 				}
 				t.Run(p.sentence, func(t *testing.T) {
 					t.Parallel()
-					p.test(newWorld(t, st))
+					p.test(newWorld(t, st, turns))
 				})
 			}
 		})
@@ -51,7 +52,9 @@ func promises() []promise {
 	var all []promise
 	for _, some := range [][]promise{
 		writePromises, racePromises, idPromises, subjectPromises, candidatePromises, accountPromises, queryPromises,
-		insertPromises, updatePromises, bindingPromises, grantPromises, projectPromises, eventPromises, eventQueryPromises,
+		insertPromises, updatePromises, rootPromises, deletePromises, bindingPromises, grantPromises, projectPromises,
+		eventPromises, eventQueryPromises, chainPromises, asidePromises,
+		invitationPromises, tokenPromises, pendingPromises, credentialPromises, sessionPromises, throttlePromises, mailPromises, outboxPromises,
 	} {
 		all = append(all, some...)
 	}
@@ -89,10 +92,12 @@ type world struct {
 	st  iam.Store
 	org policy.OrgID
 	tag string // makes ids and addresses unique
+	// turns is for what is of all organisations.
+	turns *sync.Mutex
 }
 
-func newWorld(t *testing.T, st iam.Store) *world {
-	w := &world{T: t, ctx: t.Context(), st: st, tag: rand.Text()}
+func newWorld(t *testing.T, st iam.Store, turns *sync.Mutex) *world {
+	w := &world{T: t, ctx: t.Context(), st: st, tag: rand.Text(), turns: turns}
 	w.org = policy.OrgID("org-" + w.tag)
 	w.ok(st.Create(w.ctx, iam.Organization{ID: w.org, Name: "Acme"}, func(iam.Tx) error { return nil }))
 	return w
@@ -101,7 +106,13 @@ func newWorld(t *testing.T, st iam.Store) *world {
 // another returns a second organisation.
 func (w *world) another() *world {
 	w.Helper()
-	return newWorld(w.T, w.st)
+	return newWorld(w.T, w.st, w.turns)
+}
+
+// alone keeps the other tests that call it waiting until the test is over.
+func (w *world) alone() {
+	w.turns.Lock()
+	w.Cleanup(w.turns.Unlock)
 }
 
 func (w *world) id(name string) policy.AccountID { return policy.AccountID(w.tag + "-" + name) }
@@ -174,14 +185,7 @@ func (w *world) project(id policy.ProjectID, open bool) (changed bool) {
 
 func (w *world) append(events ...iam.Event) {
 	w.Helper()
-	w.write(func(tx iam.Tx) error {
-		for _, e := range events {
-			if err := tx.Append(w.ctx, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	w.write(func(tx iam.Tx) error { return appendAll(w, tx, events) })
 }
 
 // write changes the organisation, which must succeed.

@@ -21,7 +21,7 @@ var writePromises = []promise{
 		id := w.id("ann")
 		err := w.try(func(tx iam.Tx) error {
 			w.ok(tx.InsertAccount(w.ctx, w.account("ann", roles(admin)), false))
-			w.ok(tx.Append(w.ctx, iam.Event{Type: "t"}))
+			w.ok(tx.Append(w.ctx, iam.Event{Type: "t"}, link))
 			must(tx.Account(w.ctx, w.org, id))(w)
 			return errOurs
 		})
@@ -48,7 +48,7 @@ var writePromises = []promise{
 		cancel()
 		err := w.try(func(tx iam.Tx) error {
 			w.ok(tx.InsertAccount(w.ctx, w.account("ann"), false))
-			_ = tx.Append(ended, iam.Event{Type: "t"})
+			_ = tx.Append(ended, iam.Event{Type: "t"}, link)
 			_ = tx.InsertAccount(w.ctx, w.account("bob"), false)
 			return nil
 		})

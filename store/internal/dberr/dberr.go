@@ -29,6 +29,8 @@ var (
 	transientNumbers = []uint64{1213, 1205, 1020, 1614, 3572} // deadlock, lock wait timeout, record changed, XA deadlock, NOWAIT
 	duplicateNumbers = []uint64{1062, 1586}
 
+	presentNumbers = []uint64{1060, 1061} // duplicate column, duplicate key name
+
 	transientCodes = []int64{5, 6}       // SQLITE_BUSY and SQLITE_LOCKED, with all their extended codes
 	duplicateCodes = []int64{1555, 2067} // SQLITE_CONSTRAINT_PRIMARYKEY and _UNIQUE
 )
@@ -51,6 +53,18 @@ func Classify(err error) Class {
 		return class == Failure
 	})
 	return class
+}
+
+// IsPresent reports whether MariaDB or MySQL refused to add a column or an index that is there already. It
+// is a Failure to [Classify], for only who repeats a migration may go on.
+func IsPresent(err error) bool {
+	present := false
+	walk(err, func(e error) bool {
+		number, ok := mysqlNumber(reflect.Indirect(reflect.ValueOf(e)))
+		present = ok && slices.Contains(presentNumbers, number)
+		return !present
+	})
+	return present
 }
 
 // walk visits err and all that it wraps until visit returns false.
@@ -82,16 +96,28 @@ func classOf(err error) Class {
 		return sqliteClass(int64(e.Code()))
 	}
 	v := reflect.Indirect(reflect.ValueOf(err))
+	if number, ok := mysqlNumber(v); ok {
+		return pick(number, transientNumbers, duplicateNumbers)
+	}
 	if v.Kind() != reflect.Struct {
 		return Failure
-	}
-	if number := v.FieldByName("Number"); number.Kind() == reflect.Uint16 { // mysql.MySQLError
-		return pick(number.Uint(), transientNumbers, duplicateNumbers)
 	}
 	if code := v.FieldByName("ExtendedCode"); code.Kind() == reflect.Int { // sqlite3.Error of the cgo driver
 		return sqliteClass(code.Int())
 	}
 	return Failure
+}
+
+// mysqlNumber returns the number of a mysql.MySQLError.
+func mysqlNumber(err reflect.Value) (number uint64, ok bool) {
+	if err.Kind() != reflect.Struct {
+		return 0, false
+	}
+	field := err.FieldByName("Number")
+	if field.Kind() != reflect.Uint16 {
+		return 0, false
+	}
+	return field.Uint(), true
 }
 
 func sqliteClass(extended int64) Class {
