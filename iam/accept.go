@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -17,7 +18,7 @@ type Invited struct {
 // LookInvitation returns what an invitation's link is about, and uses nothing up: mail scanners follow links
 // too (SB-16). A link that is dead for whatever reason is ErrToken.
 func (s *Service) LookInvitation(ctx context.Context, token Token) (Invited, error) {
-	record, err := s.liveToken(ctx, token, ForInvitation)
+	record, err := s.Token(ctx, token, ForInvitation)
 	if err != nil {
 		return Invited{}, err
 	}
@@ -30,6 +31,9 @@ func (s *Service) LookInvitation(ctx context.Context, token Token) (Invited, err
 	}
 	if found.Organization, err = s.store.Organization(ctx, record.Org); err != nil {
 		return Invited{}, deadWithout(err)
+	}
+	if record.Email != found.Account.Email {
+		return Invited{}, ErrToken
 	}
 	var inviter *policy.Holder
 	if by := found.Invitation.By; by != "" {
@@ -60,7 +64,7 @@ type AcceptParams struct {
 // (SB-17). Who invited must still be able to give what it gives (SB-18, SB-19). A link that is dead for
 // whatever reason is ErrToken.
 func (s *Service) AcceptInvitation(ctx context.Context, token Token, params AcceptParams) (Account, error) {
-	record, err := s.liveToken(ctx, token, ForInvitation)
+	record, err := s.Token(ctx, token, ForInvitation)
 	if err != nil {
 		return Account{}, err
 	}
@@ -166,8 +170,9 @@ func (s *Service) stillMeant(account Account, i Invitation, bindings []Binding, 
 	return nil
 }
 
-// liveToken looks a token up, and refuses one that is not for the purpose, was used, or is over.
-func (s *Service) liveToken(ctx context.Context, token Token, purpose TokenPurpose) (TokenRecord, error) {
+// Token returns what is stored of a link's token, and uses nothing up. One that is for none of the
+// purposes, was used, has expired, or never was, is ErrToken.
+func (s *Service) Token(ctx context.Context, token Token, purposes ...TokenPurpose) (TokenRecord, error) {
 	if token.IsZero() {
 		return TokenRecord{}, ErrToken
 	}
@@ -175,7 +180,7 @@ func (s *Service) liveToken(ctx context.Context, token Token, purpose TokenPurpo
 	if err != nil {
 		return TokenRecord{}, deadWithout(err)
 	}
-	if record.Purpose != purpose || !record.Used.IsZero() || !s.now().Before(record.Expires) {
+	if !slices.Contains(purposes, record.Purpose) || !record.Used.IsZero() || !s.now().Before(record.Expires) {
 		return TokenRecord{}, ErrToken
 	}
 	return record, nil

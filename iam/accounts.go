@@ -124,17 +124,33 @@ func (c *change) mayHold(role policy.Role) error {
 	return c.mayGive(policy.GrantRole(role, policy.AtOrg(c.org)))
 }
 
+// reserved refuses a sub-account the address of a root account, where the Rules say so (E11).
+func (c *change) reserved(a Account) error {
+	if !c.system.Rules.ReserveRootEmail || a.Root || a.Email == "" {
+		return nil
+	}
+	taken, err := c.tx.RootEmail(c.ctx, a.Email)
+	if err == nil && taken {
+		return unusableEmail()
+	}
+	return err
+}
+
+// unusableEmail refuses an address that somebody else has, and does not tell who (SB-27).
+func unusableEmail() error {
+	return &FieldError{Field: "Email", Problem: "the address cannot be used", Reason: ErrExists}
+}
+
 // insert stores a new account and its event.
 func (c *change) insert(a Account) error {
-	if c.system.Rules.ReserveRootEmail && !a.Root && a.Email != "" {
-		taken, err := c.tx.RootEmail(c.ctx, a.Email)
-		if err != nil {
-			return err
-		}
-		if taken {
-			return &FieldError{Field: "Email", Problem: "the address cannot be used", Reason: ErrExists}
-		}
+	if err := c.reserved(a); err != nil {
+		return err
 	}
+	return c.put(a)
+}
+
+// put stores a new account, whose address no root has reserved, and its event.
+func (c *change) put(a Account) error {
 	if err := c.tx.InsertAccount(c.ctx, a, c.everywhere()); err != nil {
 		return err
 	}
@@ -147,21 +163,25 @@ func (c *change) everywhere() bool { return c.system.Rules.EmailScope == Everywh
 
 // warnings says what the caller should know about the account's roles.
 func (c *change) warnings(a Account) ([]Warning, error) {
-	needs := slices.ContainsFunc(a.Roles, c.system.Policy.Bindable)
-	if !needs {
+	if !slices.ContainsFunc(a.Roles, c.system.Policy.Bindable) {
 		return nil, nil
 	}
 	bindings, err := c.tx.Bindings(c.ctx, c.org, a.ID)
 	if err != nil {
 		return nil, err
 	}
+	return c.warningsWith(a, bindings), nil
+}
+
+// warningsWith says it of an account with these bindings.
+func (c *change) warningsWith(a Account, bindings []Binding) []Warning {
 	for _, role := range a.Roles {
 		bound := func(b Binding) bool { return b.Role == role }
 		if c.system.Policy.Bindable(role) && !slices.ContainsFunc(bindings, bound) {
-			return []Warning{ProjectsNeeded}, nil
+			return []Warning{ProjectsNeeded}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // Account returns one account of the actor's organisation. Everybody may see themselves.
@@ -178,7 +198,7 @@ func (a Actor) Account(ctx context.Context, id policy.AccountID) (Account, error
 // readAbout guards reading about one account: oneself, or whoever may see the list.
 func (a Actor) readAbout(ctx context.Context, id policy.AccountID) error {
 	if id != "" && id == a.sub.ID() {
-		return a.member()
+		return a.member(ctx)
 	}
 	return a.read(ctx, a.rules().Permissions.ListAccounts)
 }

@@ -87,6 +87,7 @@ type change struct {
 	system *System
 	holder *policy.Holder // the actor as it stands inside the transaction; nil for the system
 	now    time.Time
+	name   *string // the actor's, once it was asked for
 }
 
 // write guards a method that changes something, and runs it in one transaction.

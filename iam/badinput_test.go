@@ -39,11 +39,11 @@ func impossibleIDs(w *world) {
 	o := w.organization(g.system)
 	ctx := o.Context()
 	id := o.account(emqx.ProjectUser)
-	for _, actor := range []iam.Actor{o.root(), o.system()} {
+	for i, actor := range []iam.Actor{o.root(), o.system()} {
 		o.unchanged(func() {
 			for what, bad := range impossible {
 				for name, m := range g.methods() {
-					if m.at == "" {
+					if m.at == "" || i == 1 && notBySystem[name] {
 						continue
 					}
 					x := target{account: policy.AccountID(bad), grant: iam.GrantID(bad), project: "p1"}
@@ -174,6 +174,9 @@ func noOrganization(w *world) {
 		x.binding = iam.Binding{Account: x.account, Role: emqx.ProjectUser, Project: "p1"}
 		ctx := context.WithValue(o.Context(), orgKey{}, id)
 		for name := range changing {
+			if notBySystem[name] {
+				continue
+			}
 			if err := g.methods()[name].call(ctx, actor, x); !errors.Is(err, iam.ErrNotFound) {
 				w.Errorf("%s in an organisation that is %s: got %v, want ErrNotFound", name, what, err)
 			}
@@ -224,7 +227,10 @@ func TestDatabaseGone(t *testing.T) {
 		root, x, ctx := o.root(), g.target(o, "Disable"), inOrg(o)
 		w.ok(must(w.db.DB())(w).Close())
 		for name, m := range g.methods() {
-			for _, actor := range []iam.Actor{root, o.system()} {
+			for i, actor := range []iam.Actor{root, o.system()} {
+				if [...]map[string]bool{notByRoot, notBySystem}[i][name] {
+					continue
+				}
 				err := m.call(ctx, actor, x)
 				if err == nil || errors.Is(err, iam.ErrForbidden) || errors.Is(err, iam.ErrNotFound) || errors.Is(err, iam.ErrInvalid) {
 					w.Errorf("%s: got %v, want the database's error", name, err)

@@ -23,12 +23,20 @@ func (c *change) bind(b Binding) error {
 	return c.insertBinding(b)
 }
 
-// insertBinding stores a binding whose project the actor may bind to.
-func (c *change) insertBinding(b Binding) error {
-	account, err := c.bindable(b)
-	if err != nil {
+// mayBindNew refuses a binding of an account that is about to be made.
+func (c *change) mayBindNew(account Account, b Binding) error {
+	need := c.system.Rules.Permissions.BindProjects
+	if err := c.may(c.holder, need, c.project(need, b.Project)); err != nil {
 		return err
 	}
+	if err := c.checkBinding(b); err != nil {
+		return err
+	}
+	return c.mayBind(account, b)
+}
+
+// mayBind refuses a binding of an account that the actor is not below.
+func (c *change) mayBind(account Account, b Binding) error {
 	if err := c.mayGive(policy.GrantRole(b.Role, policy.AtProject(c.org, b.Project))); err != nil {
 		return err
 	}
@@ -38,6 +46,23 @@ func (c *change) insertBinding(b Binding) error {
 	case !account.HasRole(b.Role):
 		return invalid("Role", "the account %q does not hold the role %q: give it the role first", b.Account, b.Role)
 	}
+	return nil
+}
+
+// insertBinding guards a binding to a project that the actor may bind to, and stores it.
+func (c *change) insertBinding(b Binding) error {
+	account, err := c.bindable(b)
+	if err != nil {
+		return err
+	}
+	if err := c.mayBind(account, b); err != nil {
+		return err
+	}
+	return c.putBinding(b)
+}
+
+// putBinding stores a binding and its event.
+func (c *change) putBinding(b Binding) error {
 	added, err := c.tx.InsertBinding(c.ctx, b)
 	if err != nil || !added {
 		return err
@@ -71,7 +96,7 @@ func (a Actor) eachBinding(ctx context.Context, bindings []Binding, do func(c *c
 		}
 	}
 	if len(bindings) == 0 {
-		return a.member()
+		return a.member(ctx)
 	}
 	return a.write(ctx, need, a.project(need, bindings[0].Project), func(c *change) error {
 		for _, b := range bindings {
@@ -93,16 +118,24 @@ func (a Actor) project(need policy.Permission, id policy.ProjectID) policy.Resou
 
 // bindable checks a binding on its own, and returns its account, when the actor is not below it.
 func (c *change) bindable(b Binding) (Account, error) {
-	if err := checkID("Project", string(b.Project)); err != nil {
+	if err := c.checkBinding(b); err != nil {
 		return Account{}, err
+	}
+	return c.target(b.Account)
+}
+
+// checkBinding refuses what is no binding, whoever it is for.
+func (c *change) checkBinding(b Binding) error {
+	if err := checkID("Project", string(b.Project)); err != nil {
+		return err
 	}
 	switch {
 	case !c.system.Policy.HasRole(b.Role) || !b.Role.UsableIn(c.org):
-		return Account{}, invalid("Role", "unknown role %q", b.Role)
+		return invalid("Role", "unknown role %q", b.Role)
 	case !c.system.Policy.Bindable(b.Role):
-		return Account{}, invalid("Role", "the role %q holds in the whole organisation and cannot be bound to a project", b.Role)
+		return invalid("Role", "the role %q holds in the whole organisation and cannot be bound to a project", b.Role)
 	}
-	return c.target(b.Account)
+	return nil
 }
 
 // boundTo describes a binding in an event, on the side that is not "".

@@ -12,17 +12,32 @@ import (
 
 // append links an event to the organisation's log and writes it.
 func (s *Service) append(ctx context.Context, tx Tx, e Event, now time.Time) error {
-	e.Time = now
-	return tx.Append(ctx, e, s.link)
+	_, err := s.appended(ctx, tx, e, now)
+	return err
 }
 
-// link is the hash of an event: over everything in it, and over the hash of the event before, so that
-// no event can be changed, left out or moved without changing all that follow (SB-83). With
-// Config.AuditKey only who has the key can make one.
-func (s *Service) link(e Event, before string) string {
+// appended is append, and returns the event as it stands in the log.
+func (s *Service) appended(ctx context.Context, tx Tx, e Event, now time.Time) (Event, error) {
+	e.Time = now
+	var written Event
+	err := tx.Append(ctx, e, func(e Event, before string) string {
+		written = e
+		written.Hash = s.link(e, before)
+		return written.Hash
+	})
+	return written, err
+}
+
+// link is the hash of an event in the service's logs.
+func (s *Service) link(e Event, before string) string { return chained(s.config.AuditKey, e, before) }
+
+// chained is the hash of an event: over everything in it, and over the hash of the event before, so
+// that no event can be changed, left out or moved without changing all that follow (SB-83). With
+// a key only who has it can make one.
+func chained(key []byte, e Event, before string) string {
 	sum := sha256.New()
-	if len(s.config.AuditKey) > 0 {
-		sum = hmac.New(sha256.New, s.config.AuditKey)
+	if len(key) > 0 {
+		sum = hmac.New(sha256.New, key)
 	}
 	writeText(sum, before, string(e.Org))
 	writeNumbers(sum, e.Revision, int64(e.Ordinal), e.Time.UnixMilli())

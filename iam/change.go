@@ -27,14 +27,34 @@ func (c Change) Now() time.Time { return c.c.now }
 // NewID makes an id, as all of the library's are.
 func (c Change) NewID() (string, error) { return c.c.svc.ids.next(c.c.now) }
 
+// By returns who acts, and "" for the system.
+func (c Change) By() policy.AccountID { return c.c.sub.ID() }
+
+// ByRoot reports whether the organisation's root acts, or the system.
+func (c Change) ByRoot() bool { return c.c.isSystem() || c.c.sub.root }
+
 // Record writes an audit event about the account.
 func (c Change) Record(what EventType, outcome Outcome, changes ...FieldChange) error {
 	return c.c.append(Event{Type: what, Outcome: outcome, Target: string(c.account.ID), Changes: changes})
 }
 
+// RecordAttempt writes an audit event about something that was tried in vain by somebody who has proven
+// nothing: nobody has acted, and Email is the address that was given.
+func (c Change) RecordAttempt(what EventType, email Email, changes ...FieldChange) error {
+	nobody := Actor{svc: c.c.svc, org: c.c.org}
+	e := nobody.signs(Event{Type: what, Outcome: Failed, Target: string(c.account.ID), Changes: changes}, c.c.ctx)
+	e.Email = email
+	return c.c.svc.append(c.c.ctx, c.c.tx, e, c.c.now)
+}
+
 // Mail queues a mail to the account's address, and does nothing for an account without one.
 func (c Change) Mail(template string, data MailData) error {
 	return c.c.mail(c.account, template, data)
+}
+
+// MailLink queues a mail with a link for a purpose, which is worth nothing from a time on.
+func (c Change) MailLink(template string, purpose TokenPurpose, expires time.Time, data MailData) error {
+	return c.c.queue(Mail{Account: c.account.ID, To: c.account.Email, Template: template, Data: data, Token: purpose, Expires: expires})
 }
 
 // Manage runs do in a transaction of the actor's, who may manage the account and is not below it (SB-62).

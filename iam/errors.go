@@ -79,6 +79,8 @@ type ForbiddenError struct {
 	Detail string
 	// Hidden is set when the subject may not even see the resource: to the outside it does not exist.
 	Hidden bool
+
+	event *Event // by which the refusal was recorded; nil for not yet
 }
 
 // Error says nothing but "forbidden".

@@ -1,11 +1,6 @@
 package iam
 
-import (
-	"context"
-	"errors"
-
-	"github.com/castellan-iam/castellan/policy"
-)
+import "context"
 
 // EventType says what happened.
 type EventType string
@@ -53,6 +48,7 @@ const (
 	PasswordChanged     EventType = "password.changed"
 	PasswordSet         EventType = "password.set" // by somebody else
 	PasswordReset       EventType = "password.reset"
+	PasswordResetAsked  EventType = "password.reset_asked" // by somebody else
 	PasswordResetSent   EventType = "password.reset_sent"
 	SecondFactorOn      EventType = "second_factor.on"
 	SecondFactorOff     EventType = "second_factor.off"
@@ -92,28 +88,4 @@ func (a Actor) signs(e Event, ctx context.Context) Event {
 	}
 	e.Peer, e.Request = origin.peer(), origin.Request
 	return e
-}
-
-// refused writes the audit event of a refusal in a transaction of its own, since that of the change
-// is gone (SB-80). The refusal stays one if it cannot be written.
-func (a Actor) refused(ctx context.Context, need policy.Permission, err error) error {
-	var forbidden *ForbiddenError
-	if err == nil || a.svc == nil || a.org == "" || !errors.As(err, &forbidden) {
-		return err
-	}
-	return errors.Join(err, a.deny(ctx, need, forbidden))
-}
-
-// deny writes the event of a refusal.
-func (a Actor) deny(ctx context.Context, need policy.Permission, forbidden *ForbiddenError) error {
-	now := a.svc.now()
-	denied := a.signs(Event{
-		Type: AuthorizationDenied, Outcome: Refused, Target: cut(forbidden.Decision.Resource.ID),
-		Changes: []FieldChange{changed("permission", "", string(need)), changed("why", "", cut(forbidden.Facts()))},
-	}, ctx)
-	err := a.svc.store.WriteAside(ctx, a.org, func(tx Tx) error { return a.svc.append(ctx, tx, denied, now) })
-	if errors.Is(err, ErrNotFound) {
-		return nil // there is no such organisation, and so no log
-	}
-	return err
 }

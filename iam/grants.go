@@ -47,20 +47,26 @@ func (a Actor) giveGrant(ctx context.Context, account policy.AccountID, g policy
 		if err := notRoot(to); err != nil {
 			return err
 		}
-		id, err := c.svc.ids.next(c.now)
-		if err != nil {
-			return err
-		}
-		given = Grant{ID: GrantID(id), Account: account, Grant: g, By: c.sub.ID(), Created: c.now}
-		if err := c.tx.InsertGrant(c.ctx, given); err != nil {
-			return err
-		}
-		return c.record(GrantGiven, string(account), changed("grant", "", g.String()))
+		given, err = c.insertGrant(account, g)
+		return err
 	})
 	if err != nil {
 		return Grant{}, err
 	}
 	return given, nil
+}
+
+// insertGrant stores a grant that may be given, and its event.
+func (c *change) insertGrant(to policy.AccountID, g policy.Grant) (Grant, error) {
+	id, err := c.svc.ids.next(c.now)
+	if err != nil {
+		return Grant{}, err
+	}
+	given := Grant{ID: GrantID(id), Account: to, Grant: g, By: c.sub.ID(), Created: c.now}
+	if err := c.tx.InsertGrant(c.ctx, given); err != nil {
+		return Grant{}, err
+	}
+	return given, c.record(GrantGiven, string(to), changed("grant", "", g.String()))
 }
 
 // checkGrant refuses a grant that makes no sense, before anybody is asked whether it may be given.
@@ -94,11 +100,16 @@ func (a Actor) RevokeGrant(ctx context.Context, id GrantID) error {
 		if _, err := c.target(g.Account); err != nil {
 			return err
 		}
-		if err := c.tx.DeleteGrant(c.ctx, id); err != nil {
-			return err
-		}
-		return c.record(GrantRevoked, string(g.Account), changed("grant", g.Grant.String(), ""))
+		return c.revokeGrant(g)
 	})
+}
+
+// revokeGrant removes a grant, and records it.
+func (c *change) revokeGrant(g Grant) error {
+	if err := c.tx.DeleteGrant(c.ctx, g.ID); err != nil {
+		return err
+	}
+	return c.record(GrantRevoked, string(g.Account), changed("grant", g.Grant.String(), ""))
 }
 
 // Grants returns the grants of an account, also those that have ended. Everybody may see their own.

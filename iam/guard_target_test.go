@@ -29,7 +29,7 @@ func (g guarded) whatIsHit(o *org) string {
 	for name := range methods {
 		foreign[name] = g.target(other, name)
 	}
-	otherBefore := other.revision()
+	otherBefore := other.happened()
 
 	rows := make(map[string]aim)
 	var names []string
@@ -57,7 +57,7 @@ func (g guarded) whatIsHit(o *org) string {
 		}
 		return row
 	})
-	if other.revision() != otherBefore {
+	if other.happened() != otherBefore {
 		o.Errorf("another organisation was changed")
 	}
 	g.sameText(o, foreign)
@@ -76,6 +76,9 @@ func (g guarded) aims(method, at string, foreign target) []aim {
 	account := func(name string, id func(o *org, a asker) policy.AccountID) aim {
 		return aim{name: name, each: name == "oneself", at: func(o *org, a asker, usual target) target {
 			usual.account = id(o, a)
+			if method == "CancelEmailChange" && usual.account != "" {
+				o.waitsForEmail(usual.account)
+			}
 			if at == "grant" && usual.account != "" && usual.account != o.rootID {
 				grant := policy.GrantPermission(g.task, policy.AtOrg(o.id))
 				usual.grant = must(o.system().GiveGrant(o.Context(), usual.account, grant))(o).ID
@@ -84,8 +87,13 @@ func (g guarded) aims(method, at string, foreign target) []aim {
 		}}
 	}
 	all := []aim{foreignly, account("the strong", func(o *org, _ asker) policy.AccountID {
+		if ofInvitations(method) {
+			return o.invited(g.strong)
+		}
 		id := o.account(g.strong)
 		switch method {
+		case "OfferRoot":
+			id = o.member(g.strong).ID
 		case "Enable":
 			must(o.system().Disable(o.Context(), id))(o)
 		case "Activate":
@@ -97,7 +105,7 @@ func (g guarded) aims(method, at string, foreign target) []aim {
 		all = append(all, account("root", func(o *org, _ asker) policy.AccountID { return o.rootID }))
 	}
 	switch method {
-	case "Account", "Bindings", "Grants":
+	case "Account", "Bindings", "Grants", "ChangeEmail", "CancelEmailChange":
 		all = append(all, account("oneself", func(_ *org, a asker) policy.AccountID { return a.id }))
 	}
 	return all

@@ -97,17 +97,42 @@ func outcome(err error) string {
 	}
 }
 
-// ask calls the method, and checks that what is refused has changed nothing: every Write that is
-// committed raises the revision.
+// ask calls the method, and checks that what is refused has changed nothing, and is in the log when it
+// is known who asked (SB-80).
 func (o *org) ask(m aimed, a asker, x target) (answer string, changed bool) {
 	o.Helper()
-	before := o.revision()
+	before := o.happened()
 	answer = outcome(m.call(inOrg(o), a.actor, x))
-	changed = o.revision() != before
+	after := o.happened()
+	changed = after.Revision != before.Revision || after.Done != before.Done
 	if changed && answer != "yes" {
-		o.Errorf("a call by %s was refused with %s, and the revision rose", a.name, answer)
+		o.Errorf("a call by %s was refused with %s, and something happened", a.name, answer)
+	}
+	denied := int64(0)
+	if answer == "-" && (a.id != "" || a.name == "system") {
+		denied = 1
+	}
+	if got := after.Denied - before.Denied; got != denied {
+		o.Errorf("a call by %s was answered with %s: got %d events of a refusal, want %d", a.name, answer, got, denied)
 	}
 	return answer, changed
+}
+
+// happened counts what was committed in the organisation.
+type happened struct {
+	Revision int64 // Writes
+	Done     int64 // events of what happened, also in a WriteAside
+	Denied   int64 // events of refusals
+}
+
+func (o *org) happened() happened {
+	o.Helper()
+	var all happened
+	o.ok(o.db.WithContext(o.Context()).Raw(`SELECT revision, log_count AS done,
+  (SELECT COUNT(*) FROM iam_events WHERE org_id = ? AND type = ?) AS denied
+FROM iam_organizations WHERE id = ?`, o.id, iam.AuthorizationDenied, o.id).Scan(&all).Error)
+	all.Done -= all.Denied
+	return all
 }
 
 // whoMay is the table of all methods and askers: on a target that a sub-account of the least role is.

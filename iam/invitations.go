@@ -80,31 +80,23 @@ func (a Actor) Invite(ctx context.Context, params InviteParams) (Invitation, []W
 	return invitation, warnings, nil
 }
 
+// invite checks everything before it writes anything, so that a refusal leaves nothing behind: many are
+// invited in one transaction.
 func (c *change) invite(params InviteParams) (Invitation, []Warning, error) {
-	if err := c.svc.links.configured(); err != nil {
-		return Invitation{}, nil, err
-	}
-	if params.Email == "" {
-		return Invitation{}, nil, invalid("Email", "an invitation needs an address")
-	}
-	account, err := c.newAccount(CreateAccountParams{Email: params.Email, Roles: params.Roles, Profile: params.Profile})
+	account, err := c.invited(params)
 	if err != nil {
 		return Invitation{}, nil, err
 	}
-	for _, role := range account.Roles {
-		if err := c.mayHold(role); err != nil {
-			return Invitation{}, nil, err
-		}
+	err = c.put(account)
+	if errors.Is(err, ErrExists) {
+		err = c.replaceExpired(account, err)
 	}
-	if err := c.dropExpired(account.Email); err != nil {
-		return Invitation{}, nil, err
-	}
-	if err := c.insert(account); err != nil {
+	if err != nil {
 		return Invitation{}, nil, err
 	}
 	for _, b := range params.Bindings {
 		b.Account = account.ID
-		if err := c.bind(b); err != nil {
+		if err := c.putBinding(b); err != nil {
 			return Invitation{}, nil, err
 		}
 	}
@@ -117,33 +109,64 @@ func (c *change) invite(params InviteParams) (Invitation, []Warning, error) {
 			return Invitation{}, nil, err
 		}
 	}
-	warnings, err := c.warnings(account)
-	return invitation, warnings, err
+	return invitation, c.warningsWith(account, params.Bindings), nil
 }
 
-// dropExpired removes the account of an invitation that was never accepted and holds no more.
-func (c *change) dropExpired(email Email) error {
-	old, err := c.tx.AccountByEmail(c.ctx, c.org, email)
-	if errors.Is(err, ErrNotFound) {
-		return nil
+// invited refuses whom the actor cannot invite, and makes an account of the rest.
+func (c *change) invited(params InviteParams) (Account, error) {
+	if err := c.svc.links.configured(); err != nil {
+		return Account{}, err
 	}
-	if err != nil || !old.Activated.IsZero() || old.Status != Pending {
+	if params.Email == "" {
+		return Account{}, invalid("Email", "an invitation needs an address")
+	}
+	account, err := c.newAccount(CreateAccountParams{Email: params.Email, Roles: params.Roles, Profile: params.Profile})
+	if err != nil {
+		return Account{}, err
+	}
+	for _, role := range account.Roles {
+		if err := c.mayHold(role); err != nil {
+			return Account{}, err
+		}
+	}
+	for _, b := range params.Bindings {
+		b.Account = account.ID
+		if err := c.mayBindNew(account, b); err != nil {
+			return Account{}, err
+		}
+	}
+	return account, c.reserved(account)
+}
+
+// replaceExpired stores an account whose address is taken, when it is by an invitation that was never
+// accepted and holds no more: that account goes. Otherwise it returns taken.
+func (c *change) replaceExpired(account Account, taken error) error {
+	old, err := c.tx.AccountByEmail(c.ctx, c.org, account.Email)
+	if errors.Is(err, ErrNotFound) {
+		return taken // in another organisation
+	}
+	if err != nil {
 		return err
 	}
 	invitation, err := c.tx.Invitation(c.ctx, c.org, old.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && invitation.StateAt(c.now) != InvitationExpired {
-		return nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return taken
+	case err != nil:
 		return err
+	case !old.Activated.IsZero() || old.Status != Pending || invitation.StateAt(c.now) != InvitationExpired:
+		return taken
 	}
 	if old, err = c.target(old.ID); errors.Is(err, ErrForbidden) {
-		return nil // it is above the actor, and stays: the address is taken
+		return taken // it is above the actor, and stays
 	}
 	if err != nil {
 		return err
 	}
-	return c.revoke(old)
+	if err := c.revoke(old); err != nil {
+		return err
+	}
+	return c.put(account)
 }
 
 // send queues an invitation's message and writes the invitation. Earlier links are dead, and earlier
@@ -151,8 +174,10 @@ func (c *change) dropExpired(email Email) error {
 func (c *change) send(i *Invitation, account Account, what EventType) error {
 	lifetime := c.system.Rules.invitationLifetime()
 	i.Renewed, i.Expires = c.now, c.now.Add(lifetime)
-	if err := c.endLinks(account.ID, ForInvitation, MailInvitation); err != nil {
-		return err
+	if i.Renewals > 0 {
+		if err := c.endLinks(account.ID, ForInvitation, MailInvitation); err != nil {
+			return err
+		}
 	}
 	id, err := c.svc.ids.next(c.now)
 	if err != nil {
@@ -184,19 +209,35 @@ func (c *change) endLinks(id policy.AccountID, purpose TokenPurpose, templates .
 	return c.tx.DropMails(c.ctx, id, c.now, templates...)
 }
 
-// actorName is how people know who acts: by name, or else by address, and "" for the system.
+// actorName is how people know who acts, and "" for the system.
 func (c *change) actorName() (string, error) {
-	if c.isSystem() || c.sub.ID() == "" {
+	if c.name != nil {
+		return *c.name, nil
+	}
+	name, err := c.nameOf(c.sub.ID())
+	if err == nil {
+		c.name = &name
+	}
+	return name, err
+}
+
+// nameOf is how people know an account: by name, or else by address. It is "" for the system, and for one
+// that is no more.
+func (c *change) nameOf(id policy.AccountID) (string, error) {
+	if id == "" {
 		return "", nil
 	}
-	actor, err := c.account(c.sub.ID())
-	if err != nil {
+	account, err := c.account(id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "", nil
+	case err != nil:
 		return "", err
+	case account.Name != "":
+		return account.Name, nil
+	default:
+		return string(account.Email), nil
 	}
-	if actor.Name != "" {
-		return actor.Name, nil
-	}
-	return string(actor.Email), nil
 }
 
 // titles are the names under which people know roles.

@@ -30,6 +30,9 @@ func (a Actor) SetRoles(ctx context.Context, id policy.AccountID, roles ...polic
 				return "", nil, err
 			}
 			account.Roles = next
+			if err := c.endOffer(account.ID); err != nil {
+				return "", nil, err
+			}
 			return AccountRolesChanged, []FieldChange{changed("roles", joinRoles(before), joinRoles(next))}, c.unbindLost(*account)
 		})
 		if err != nil {
@@ -86,34 +89,41 @@ func (a Actor) setStatus(ctx context.Context, id policy.AccountID, what EventTyp
 	need := a.rules().Permissions.ManageAccounts
 	var account Account
 	err := a.write(ctx, need, a.orgWide(need), func(c *change) (err error) {
-		account, err = c.edit(id, func(account *Account) (EventType, []FieldChange, error) {
-			before := account.Status
-			switch err := notRoot(*account); {
-			case err != nil || before == to:
-				return "", nil, err
-			case !slices.Contains(from, before):
-				return "", nil, invalid("Status", "the account is %s", before)
-			}
-			account.Status = to
-			if to == Disabled {
-				if err := c.endAccess(account.ID); err != nil {
-					return "", nil, err
-				}
-			}
-			switch {
-			case what == AccountEnabled && account.Activated.IsZero():
-				account.Status = Pending
-			case to == Active && account.Activated.IsZero():
-				account.Activated = c.now
-			}
-			return what, []FieldChange{changed("status", string(before), string(account.Status))}, nil
-		})
+		account, err = c.setStatus(id, what, to, from...)
 		return err
 	})
 	if err != nil {
 		return Account{}, err
 	}
 	return account, nil
+}
+
+func (c *change) setStatus(id policy.AccountID, what EventType, to Status, from ...Status) (Account, error) {
+	return c.edit(id, func(account *Account) (EventType, []FieldChange, error) {
+		before := account.Status
+		switch err := notRoot(*account); {
+		case err != nil || before == to:
+			return "", nil, err
+		case !slices.Contains(from, before):
+			return "", nil, invalid("Status", "the account is %s", before)
+		}
+		account.Status = to
+		if to == Disabled {
+			if err := c.endOffer(account.ID); err != nil {
+				return "", nil, err
+			}
+			if err := c.endAccess(account.ID); err != nil {
+				return "", nil, err
+			}
+		}
+		switch {
+		case what == AccountEnabled && account.Activated.IsZero():
+			account.Status = Pending
+		case to == Active && account.Activated.IsZero():
+			account.Activated = c.now
+		}
+		return what, []FieldChange{changed("status", string(before), string(account.Status))}, nil
+	})
 }
 
 // endAccess ends what lets somebody in as the account: its sessions, and the links that would make
@@ -151,6 +161,9 @@ func (a Actor) Delete(ctx context.Context, id policy.AccountID) error {
 // remove deletes an account with everything that hangs on it. Mail to it goes out no more (SB-99).
 func (c *change) remove(account Account) error {
 	if err := notRoot(account); err != nil {
+		return err
+	}
+	if err := c.endOffer(account.ID); err != nil {
 		return err
 	}
 	if err := c.tx.DropMails(c.ctx, account.ID, c.now); err != nil {

@@ -22,7 +22,8 @@ type ReadyMail struct {
 
 // ReadyMail makes a mail ready that was leased: it asks whether the mail is still wanted, finds out
 // whom a request from outside concerns, and makes the link. The link's token exists from then on, so
-// that the outbox never held it (SB-98). It is ErrUnwanted when the mail should be dropped.
+// that the outbox never held it (SB-98). It is ErrUnwanted when the mail should be dropped, or is another
+// node's by now. Let ctx end with the lease.
 func (s *Service) ReadyMail(ctx context.Context, m Mail, lease string) (ReadyMail, error) {
 	account, err := s.recipient(ctx, m)
 	if err != nil {
@@ -37,7 +38,10 @@ func (s *Service) ReadyMail(ctx context.Context, m Mail, lease string) (ReadyMai
 		ready, err = c.c.ready(c.account, m, lease)
 		return err
 	})
-	return ready, unwantedWithout(err)
+	if err != nil {
+		return ReadyMail{}, unwantedWithout(err) // without a link that was not committed
+	}
+	return ready, nil
 }
 
 // recipient finds the account that a mail is about. A request from outside names an address alone:
@@ -46,11 +50,7 @@ func (s *Service) recipient(ctx context.Context, m Mail) (Account, error) {
 	if m.Account != "" {
 		return s.store.Account(ctx, m.Org, m.Account)
 	}
-	account, err := s.AccountAt(ctx, m.Org, m.To)
-	if err == nil && account.Status != Active {
-		return Account{}, ErrNotFound
-	}
-	return account, err
+	return s.AccountAt(ctx, m.Org, m.To)
 }
 
 // AccountAt returns the account that signs in with an address at a login address: an organisation's, or,
@@ -72,9 +72,16 @@ func (s *Service) AccountAt(ctx context.Context, org policy.OrgID, email Email) 
 
 // ready runs in the transaction of the account: what takes a mail back comes before it or behind it.
 func (c *change) ready(account Account, m Mail, lease string) (ReadyMail, error) {
-	if m.Account != "" {
-		if holds, err := c.tx.HoldsMail(c.ctx, m.ID, lease); err != nil || !holds {
-			return ReadyMail{}, errors.Join(err, ErrNotFound)
+	// A request from outside that names no organisation is in none, and cannot be asked for here. Nobody drops such a
+	// mail, and the caller's ctx ends with the lease; a node that stands still at this very point costs one
+	// more link in the same mailbox.
+	if m.Org == c.org {
+		holds, err := c.tx.HoldsMail(c.ctx, m.ID, lease)
+		if err != nil {
+			return ReadyMail{}, err
+		}
+		if !holds {
+			return ReadyMail{}, ErrNotFound
 		}
 	}
 	if err := c.wanted(account, m); err != nil {
@@ -116,6 +123,14 @@ func (c *change) wanted(account Account, m Mail) error {
 		return err
 	case ForReset:
 		if account.Status != Active || m.To != account.Email {
+			return ErrNotFound
+		}
+		// A request from outside names no account, so that a password that was set meanwhile did not drop it (SB-20).
+		credential, err := c.tx.Credential(c.ctx, c.org, account.ID)
+		if err != nil {
+			return err
+		}
+		if credential.PasswordSet.After(m.Created) {
 			return ErrNotFound
 		}
 	case ForOldEmail, ForNewEmail:

@@ -2,191 +2,74 @@ package iam
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
-	"strconv"
-	"strings"
+	"errors"
 	"time"
 
 	"github.com/castellan-iam/castellan/policy"
 )
 
-// MailServerParams describe an organisation's own mail server (D3). Package iam/smtp says what a server can be, and
-// tries it.
-type MailServerParams struct {
-	Host string
-	Port int
-	// Security is "tls", "starttls" or "plain".
-	Security string
-	// Username is for signing in at the server. Defaults to not signing in.
-	Username string
-	// Password goes with Username. Defaults to the stored one, while Host, Port and Username stay the same: nobody gets a
-	// stored password by sending it to a server of their choice (SB-96).
-	Password Secret
-	// From is the address that the mails come from.
-	From string
-}
+// mailServerTestsPerHour are of one actor: a test opens connections wherever the server is said to be (SB-96).
+const mailServerTestsPerHour = 10
 
-// MailServerSettings are an organisation's own mail server, as people see it: the password stays where it is (SB-70).
-type MailServerSettings struct {
-	Host        string
-	Port        int
-	Security    string
-	Username    string
-	PasswordSet bool
-	From        string
-	Updated     time.Time
-}
-
-// MailServerUse is the use for which [Keys] seal the password of an organisation's mail server.
-func MailServerUse(org policy.OrgID) string { return "mail_server/" + string(org) }
-
-// MailServer returns the organisation's own mail server, and ErrNotFound when it has none (D3).
-func (a Actor) MailServer(ctx context.Context) (MailServerSettings, error) {
-	if err := a.read(ctx, a.rules().Permissions.ReadMailServer); err != nil {
-		return MailServerSettings{}, err
-	}
-	server, err := a.svc.store.MailServer(ctx, a.org)
+// MailServer returns an organisation's own mail server with its password, for those who send its mail. It is ErrNotFound
+// when there is none, and ErrKeys when the password cannot be opened.
+func (s *Service) MailServer(ctx context.Context, org policy.OrgID) (MailServer, Secret, error) {
+	server, err := s.store.MailServer(ctx, org)
 	if err != nil {
-		return MailServerSettings{}, err
+		return MailServer{}, Secret{}, err
 	}
-	return server.settings(), nil
+	password, err := s.mailPassword(org, server)
+	if err != nil {
+		return MailServer{}, Secret{}, err
+	}
+	return server, password, nil
 }
 
-func (s MailServer) settings() MailServerSettings {
-	return MailServerSettings{
-		Host: s.Host, Port: s.Port, Security: s.Security, Username: s.Username, PasswordSet: s.Password != "",
-		From: s.From, Updated: s.Updated,
+func (s *Service) mailPassword(org policy.OrgID, server MailServer) (Secret, error) {
+	if server.Password == "" {
+		return Secret{}, nil
 	}
+	password, err := s.config.Keys.Open(mailServerUse(org), server.Password)
+	if err != nil {
+		return Secret{}, err
+	}
+	return NewSecret(password), nil
 }
 
-// SetMailServer replaces the organisation's own mail server (D3). The password is sealed with Config.Keys: without
-// keys a server that needs none can be set. It is not tried here.
-func (a Actor) SetMailServer(ctx context.Context, params MailServerParams) (MailServerSettings, error) {
-	need := a.rules().Permissions.EditMailServer
+// TestMailServer returns what it takes to test the organisation's own mail server (D3): the server, its password,
+// and the one address that the test may mail to, the actor's own (SB-96). The test is written down.
+// ErrThrottled says that there were too many. The system has no address, and tests nothing.
+func (a Actor) TestMailServer(ctx context.Context) (MailServer, Secret, Email, error) {
+	need := a.rules().Permissions.TestMailServer
 	var server MailServer
-	err := a.write(ctx, need, a.orgWide(need), func(c *change) (err error) {
-		server, err = c.setMailServer(params)
-		return err
-	})
-	if err != nil {
-		return MailServerSettings{}, err
-	}
-	return server.settings(), nil
-}
-
-func (c *change) setMailServer(params MailServerParams) (MailServer, error) {
-	server, err := params.server(c.system.Rules.UnicodeEmail)
-	if err != nil {
-		return MailServer{}, err
-	}
-	before, err := orNone(c.tx.MailServer(c.ctx, c.org))
-	if err != nil {
-		return MailServer{}, err
-	}
-	password := changed("password", "", "")
-	switch same := server.Host == before.Host && server.Port == before.Port && server.Username == before.Username; {
-	case server.Username == "":
-	case !params.Password.IsZero():
-		if server.Password, err = c.svc.config.Keys.Seal(c.svc.config.Rand, MailServerUse(c.org), params.Password.Reveal()); err != nil {
-			return MailServer{}, err
+	var password Secret
+	var to Email
+	err := a.writeAside(ctx, need, a.orgWide(need), func(c *change) error {
+		actor, err := c.account(c.sub.ID())
+		switch {
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return err
+		case actor.Email == "":
+			return invalid("Email", "a test is mailed to who makes it, who has no address")
 		}
-		password = changed("password", isSet(before), "replaced")
-	case same && before.Password != "":
-		server.Password = before.Password
-	default:
-		return MailServer{}, invalid("Password", "want the password of the user name: a stored one is for the same host, port and user name alone")
-	}
-	changes := differences(append(serverChanges(before, server), password)...)
-	if len(changes) == 0 {
-		return before, nil
-	}
-	server.Updated = c.now
-	if err := c.tx.PutMailServer(c.ctx, server); err != nil {
-		return MailServer{}, err
-	}
-	return server, c.record(MailServerChanged, string(c.org), changes...)
-}
-
-// RemoveMailServer removes the organisation's own mail server with its password. It is ErrNotFound when there is none.
-func (a Actor) RemoveMailServer(ctx context.Context) error {
-	need := a.rules().Permissions.EditMailServer
-	return a.write(ctx, need, a.orgWide(need), func(c *change) error {
-		before, err := c.tx.MailServer(c.ctx, c.org)
+		if server, err = c.tx.MailServer(c.ctx, c.org); err != nil {
+			return err
+		}
+		if password, err = c.svc.mailPassword(c.org, server); err != nil {
+			return err
+		}
+		n, err := c.tx.CountEvents(c.ctx, c.org, MailServerTested, actor.ID, c.now.Add(-time.Hour))
 		if err != nil {
 			return err
 		}
-		if err := c.tx.DeleteMailServer(c.ctx); err != nil {
-			return err
+		if n >= mailServerTestsPerHour {
+			return &ThrottledError{Until: c.now.Add(time.Hour)}
 		}
-		changes := append(serverChanges(before, MailServer{}), changed("password", isSet(before), ""))
-		return c.record(MailServerChanged, string(c.org), differences(changes...)...)
+		to = actor.Email
+		return c.record(MailServerTested, string(c.org), changed("host", "", server.Host))
 	})
-}
-
-// serverChanges are what an event says of a change, but for the password (SB-82).
-func serverChanges(before, after MailServer) []FieldChange {
-	return []FieldChange{
-		changed("host", before.Host, after.Host), changed("port", portText(before.Port), portText(after.Port)),
-		changed("security", before.Security, after.Security), changed("username", before.Username, after.Username),
-		changed("from", before.From, after.From),
-	}
-}
-
-func portText(port int) string {
-	if port == 0 {
-		return ""
-	}
-	return strconv.Itoa(port)
-}
-
-// isSet says in an event that there is a password.
-func isSet(s MailServer) string {
-	if s.Password == "" {
-		return ""
-	}
-	return "set"
-}
-
-// maxServerPassword is in bytes, sealed it fits its column in every database.
-const maxServerPassword = 512
-
-// server checks the parameters, as far as they can be stored and compared, and makes a server of them.
-func (p MailServerParams) server(unicode bool) (MailServer, error) {
-	password := p.Password.Reveal()
-	switch {
-	case !isHost(p.Host):
-		return MailServer{}, invalid("Host", "want a name such as mail.example.com, or an IP address")
-	case p.Port < 1 || p.Port > 65535:
-		return MailServer{}, invalid("Port", "want 1 to 65535, not %d", p.Port)
-	case p.Security != "tls" && p.Security != "starttls" && p.Security != "plain":
-		return MailServer{}, invalid("Security", `want "tls", "starttls" or "plain"`)
-	case p.Username == "" && password != "":
-		return MailServer{}, invalid("Username", "want the one that the password is of")
-	case p.Username != "" && p.Security == "plain":
-		return MailServer{}, invalid("Security", `a password is never sent without encryption (SB-97): want "tls" or "starttls"`)
-	case len(password) > maxServerPassword:
-		return MailServer{}, invalid("Password", "the password has %d bytes: at most %d", len(password), maxServerPassword)
-	case strings.ContainsAny(password, "\r\n\x00"):
-		return MailServer{}, invalid("Password", "a line break or a NUL is in it")
-	}
-	if p.Username != "" {
-		if err := checkID("Username", p.Username); err != nil {
-			return MailServer{}, err
-		}
-	}
-	from, err := parseEmail(p.From, unicode)
 	if err != nil {
-		return MailServer{}, invalid("From", "%s", err.(*FieldError).Problem)
+		return MailServer{}, Secret{}, "", err
 	}
-	return MailServer{Host: asciiLower(p.Host), Port: p.Port, Security: p.Security, Username: p.Username, From: string(from)}, nil
-}
-
-// isHost accepts what can be a name or an IP address. Whether it is one, the DNS says.
-func isHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return len(s) <= MaxID
-	}
-	odd := func(r rune) bool { return !strings.ContainsRune(letters+digits+"-._", r) }
-	return s != "" && len(s) <= 253 && strings.Trim(s, ".-") == s && !strings.Contains(s, "..") && !strings.ContainsFunc(s, odd)
+	return server, password, to, nil
 }

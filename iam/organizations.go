@@ -78,16 +78,16 @@ func (c *change) insertRoot(params CreateAccountParams) (Account, error) {
 
 // Organization returns the actor's own organisation.
 func (a Actor) Organization(ctx context.Context) (Organization, error) {
-	if err := a.member(); err != nil {
+	if err := a.member(ctx); err != nil {
 		return Organization{}, err
 	}
 	return a.svc.store.Organization(ctx, a.org)
 }
 
 // member lets everybody through who is active in the organisation.
-func (a Actor) member() error {
+func (a Actor) member(ctx context.Context) error {
 	if a.svc == nil || !a.isSystem() && a.sub.Status() != Active {
-		return refuse(a.sub.ID(), policy.Inactive, "the account is not active")
+		return a.refused(ctx, "", refuse(a.sub.ID(), policy.Inactive, "the account is not active"))
 	}
 	return nil
 }

@@ -74,6 +74,17 @@ var randomActs = map[string]randomAct{
 		grant := g.someGrant()
 		return fmt.Sprintf("give %s to %s", grant, *target), second(a.GiveGrant(g.Context(), *target, grant))
 	},
+	"HandOver": func(g *graph, a iam.Actor, target *policy.AccountID) (string, error) {
+		params := iam.HandOverParams{
+			From: *target, To: pick(g.T, g.accounts), Then: pick(g.T, []iam.Departure{iam.ThenKeep, iam.ThenDisable, iam.ThenDelete}),
+			DropRest: often(g.T),
+		}
+		_, err := a.HandOver(g.Context(), params)
+		if err == nil && params.Then == iam.ThenDelete {
+			g.accounts = slices.DeleteFunc(g.accounts, func(id policy.AccountID) bool { return id == *target })
+		}
+		return fmt.Sprintf("hand over %+v", params), err
+	},
 	"RevokeGrant": func(g *graph, a iam.Actor, target *policy.AccountID) (string, error) {
 		grants, err := g.system().Grants(g.Context(), *target)
 		if err != nil || len(grants) == 0 {

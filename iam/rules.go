@@ -33,6 +33,12 @@ type Rules struct {
 	// UnicodeEmail allows addresses whose local part is not ASCII, which not every mail server takes (RFC
 	// 6531, SB-91). Defaults to no.
 	UnicodeEmail bool
+	// SeparateRootLogin lets root accounts sign in at their own login address alone, apart from the
+	// sub-accounts' (E10). Defaults to no: root can use both.
+	SeparateRootLogin bool
+	// PasswordByOthers lets those above an account set its password (E12), at the price that two people know
+	// it until the next sign-in, when it must be changed (SB-10). Defaults to no: they send a link.
+	PasswordByOthers bool
 	// InvitationLifetime is how long an invitation's link holds (E9, L6). Defaults to 24 hours.
 	InvitationLifetime time.Duration
 	// FirstPassword is who chooses an account's first password (E8, L5). Defaults to ByInvitee.
@@ -147,6 +153,9 @@ func (s System) check() error {
 		if !s.Policy.HasRole(role) {
 			return fmt.Errorf("iam: system %q: the rules name the role %q, which the policy does not declare", s.Name, role)
 		}
+	}
+	if err := s.Rules.Password.check(); err != nil {
+		return fmt.Errorf("iam: system %q: %w", s.Name, err)
 	}
 	needs := s.Rules.Permissions
 	for _, name := range []policy.Permission{

@@ -92,8 +92,16 @@ func (s *Service) Now() time.Time { return s.now() }
 // Rand is the service's source of randomness. It is safe for concurrent use.
 func (s *Service) Rand() io.Reader { return s.config.Rand }
 
+// NewID makes an id, as all of the library's are.
+func (s *Service) NewID() (string, error) { return s.ids.next(s.now()) }
+
 // Keys are the service's keys.
 func (s *Service) Keys() Keys { return s.config.Keys }
+
+// ParseEmail reads an address by the system's Rules.
+func (s *Service) ParseEmail(address string) (Email, error) {
+	return parseEmail(address, s.Rules().UnicodeEmail)
+}
 
 // Policy returns the policy by which subjects are decided that are loaded from now on.
 func (s *Service) Policy() *policy.Policy { return s.system.Load().Policy }
@@ -155,9 +163,9 @@ func (s *Service) Pin(ctx context.Context, tx Tx, id policy.AccountID) (string, 
 }
 
 // SubjectOf loads who a session belongs to: one round trip, or none where the session keeps what it
-// was opened with (L10). Only the status is then today's.
+// was opened with, and the Rules still let it (L10). Only the status is then today's.
 func (s *Service) SubjectOf(ctx context.Context, session SessionRecord) (Subject, error) {
-	if session.Pinned == "" {
+	if session.Pinned == "" || s.Rules().RoleChanges != AtNextSignIn {
 		return s.Subject(ctx, session.Account)
 	}
 	var record SubjectRecord

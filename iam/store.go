@@ -88,6 +88,10 @@ type AccountReader interface {
 	// RootEmail reports whether the address belongs to a root account of any organisation.
 	RootEmail(ctx context.Context, email Email) (bool, error)
 
+	// AccountEverywhere returns the account, of whatever organisation, that was stored with everywhere set
+	// and has the address, or ErrNotFound.
+	AccountEverywhere(ctx context.Context, email Email) (Account, error)
+
 	// RootByEmail returns the root account, of whatever organisation, that has the address, or ErrNotFound.
 	RootByEmail(ctx context.Context, email Email) (Account, error)
 }
@@ -159,13 +163,13 @@ type Tx interface {
 	CredentialWriter
 	MailWriter
 
-	// UpdateOrganization writes the organisation's Name and SecondFactor.
+	// UpdateOrganization writes the organisation's Name and SecondFactor. Another organisation is ErrNotFound.
 	UpdateOrganization(ctx context.Context, o Organization) error
 
 	// Append writes an event to the audit log. Organisation, Revision and Ordinal are filled in by
 	// the store: the organisation's revision within this Write, and a count from 1 of the events at that
 	// revision. Hash becomes what link returns for the event and the hash of the event before it, which is ""
-	// for the first.
+	// for the first. Link is given the event as it will be read.
 	Append(ctx context.Context, e Event, link func(e Event, before string) string) error
 }
 
@@ -173,7 +177,8 @@ type Tx interface {
 type AccountWriter interface {
 	// InsertAccount adds an account with its roles. An id that is taken is ErrExists. An address
 	// that another account has within the scope is a *FieldError for Email with Reason ErrExists;
-	// the scope is the organisation, or the whole database when everywhere is set.
+	// the scope is the organisation, or the whole database when everywhere is set. So is the address of a
+	// root account that another organisation's root has: root signs in by it alone (E10, E11).
 	InsertAccount(ctx context.Context, a Account, everywhere bool) error
 
 	// UpdateAccount writes status, profile, address, roles, Activated and Updated of an account. The rest of
@@ -186,7 +191,8 @@ type AccountWriter interface {
 	MoveRoot(ctx context.Context, to policy.AccountID) error
 
 	// DeleteAccount removes an account with everything that hangs on it: roles, bindings, grants,
-	// invitation, credential, sessions and tokens. It is ErrNotFound when there is no such account.
+	// invitation, credential, recovery codes, sessions, tokens, a change of its address, and an offer of
+	// the root account by it or to it. Its mails stay. It is ErrNotFound when there is no such account.
 	DeleteAccount(ctx context.Context, id policy.AccountID) error
 }
 

@@ -57,7 +57,8 @@ const (
 
 // MailReader reads the outbox.
 type MailReader interface {
-	// Mails returns a page of the organisation's mails, the newest first.
+	// Mails returns a page of the organisation's mails, the newest first: in the order of their ids,
+	// backwards.
 	Mails(ctx context.Context, org policy.OrgID, q MailQuery) ([]Mail, error)
 
 	// CountMails counts the organisation's mails of a template that were caused since a time: by
@@ -90,7 +91,7 @@ type MailWriter interface {
 	DropMails(ctx context.Context, account policy.AccountID, at time.Time, templates ...string) error
 
 	// HoldsMail reports whether the lease on a mail of the organisation holds still: nobody has dropped
-	// it or taken it over.
+	// it or taken it over. What it reports stays true until the Write ends.
 	HoldsMail(ctx context.Context, id MailID, lease string) (bool, error)
 
 	// PutMailServer writes the organisation's own mail server, in place of the one that it had.
@@ -103,7 +104,7 @@ type MailWriter interface {
 // Outbox hands out the mails of all organisations to those who send them, on any node.
 type Outbox interface {
 	// RequestMail queues a mail from outside of every organisation's lock: for a request that must
-	// take the same time whether or not it concerns anybody (SB-26).
+	// take the same time whether or not it concerns anybody (SB-26). An id that is taken is ErrExists.
 	RequestMail(ctx context.Context, m Mail) error
 
 	// LeaseMails hands out at most limit mails that are due by now, the longest due first, each to one

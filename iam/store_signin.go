@@ -49,7 +49,8 @@ type InvitationWriter interface {
 	// EmailChange returns the change of address that waits for the account, or ErrNotFound.
 	EmailChange(ctx context.Context, account policy.AccountID) (EmailChange, error)
 
-	// PutEmailChange writes the change of address of an account, in place of the one that it had.
+	// PutEmailChange writes the change of address of an account, in place of the one that it had. An account
+	// that is not of the organisation is ErrNotFound.
 	PutEmailChange(ctx context.Context, c EmailChange) error
 
 	// DeleteEmailChange removes what waits for the account, if anything does.
@@ -58,7 +59,8 @@ type InvitationWriter interface {
 	// RootOffer returns the offer of the root account that waits, or ErrNotFound.
 	RootOffer(ctx context.Context) (RootOffer, error)
 
-	// PutRootOffer writes the organisation's one offer, in place of the one that it had.
+	// PutRootOffer writes the organisation's one offer, in place of the one that it had. An account that is
+	// not of the organisation is ErrNotFound.
 	PutRootOffer(ctx context.Context, o RootOffer) error
 
 	// DeleteRootOffer removes the offer and reports whether there was one.
@@ -138,18 +140,22 @@ type CredentialWriter interface {
 	// is the one guard against a code that is used twice (SB-46).
 	UseStep(ctx context.Context, account policy.AccountID, step int64) (bool, error)
 
-	// PutRecoveryCodes replaces the account's recovery codes by those with the hashes.
+	// PutRecoveryCodes replaces the account's recovery codes by those with the hashes. An account that is
+	// not of the organisation is ErrNotFound.
 	PutRecoveryCodes(ctx context.Context, account policy.AccountID, hashes ...string) error
 
 	// UseRecoveryCode removes one of the account's codes and reports whether there was such a one.
 	UseRecoveryCode(ctx context.Context, account policy.AccountID, hash string) (bool, error)
 
-	// InsertSession adds a session. An account that is not of the organisation is ErrNotFound, an
-	// id or a hash that is taken is ErrExists.
+	// InsertSession adds a session. An account that is not of the organisation is ErrNotFound, an id
+	// that the account has already and a hash that is taken are ErrExists.
 	InsertSession(ctx context.Context, s Session) error
 
 	// RefreshSession writes Fresh of a session and reports whether there is such a one.
 	RefreshSession(ctx context.Context, account policy.AccountID, id SessionID, fresh time.Time) (bool, error)
+
+	// HasSession reports whether the account has such a session.
+	HasSession(ctx context.Context, account policy.AccountID, id SessionID) (bool, error)
 
 	// DeleteSession ends one session of the account and reports whether there was such a one.
 	DeleteSession(ctx context.Context, account policy.AccountID, id SessionID) (bool, error)
@@ -199,9 +205,9 @@ func (s Session) EndedAt(now time.Time) bool {
 // SessionRecord is a session with what may have ended it meanwhile.
 type SessionRecord struct {
 	Session
-	Status       Status           // of the account
-	SecondFactor SecondFactorRule // of the organisation
-	Root         bool
+	Status           Status           // of the account
+	SecondFactorRule SecondFactorRule // of the organisation
+	Root             bool
 }
 
 // SessionStore reads and keeps sessions, and reads tokens. It takes no lock.
@@ -218,8 +224,8 @@ type SessionStore interface {
 	// ErrNotFound when there is none.
 	Token(ctx context.Context, hash TokenHash) (TokenRecord, error)
 
-	// Sweep removes sessions, tokens and counters that were over at a time, and returns how many rows
-	// went. Nothing depends on its being called (SB-14).
+	// Sweep removes the sessions and tokens that expired by a time, and the counters that count no more
+	// by then, and returns how many rows went. Nothing depends on its being called (SB-14).
 	Sweep(ctx context.Context, over time.Time) (int, error)
 }
 
@@ -228,14 +234,18 @@ type Throttle interface {
 	// Attempt counts an attempt under a key before it is made, and returns the zero time. When there
 	// were limit.Attempts already, each within limit.Pause of the next, it counts nothing and returns the
 	// time until which no attempt is allowed: limit.Pause after the last. Of attempts at once it allows
-	// no more than the limit.
+	// no more than the limit. Any text is a key.
 	Attempt(ctx context.Context, key string, limit Limit, now time.Time) (until time.Time, err error)
+
+	// Blocked returns what Attempt would, and counts nothing.
+	Blocked(ctx context.Context, key string, limit Limit, now time.Time) (until time.Time, err error)
 
 	// Forgive forgets the attempts under a key.
 	Forgive(ctx context.Context, key string) error
 }
 
-// Limit is how many attempts are allowed, and how long to wait after the last.
+// Limit is how many attempts are allowed, and how long to wait after the last. The zero Limit allows
+// none, and one without a Pause any number.
 type Limit struct {
 	Attempts int
 	Pause    time.Duration

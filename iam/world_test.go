@@ -65,7 +65,7 @@ func (c *clock) advance(d time.Duration) { c.millis.Add(d.Milliseconds()) }
 func (w *world) service(system iam.System) (*iam.Service, *clock) {
 	w.Helper()
 	clock := newClock()
-	return must(iam.New(w.st, system, iam.Config{Now: clock.now}))(w), clock
+	return must(iam.New(w.st, system, iam.Config{Now: clock.now, BaseURL: "https://console.example", Keys: testKeys()}))(w), clock
 }
 
 // org is an organisation in a test.

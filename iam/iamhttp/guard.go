@@ -21,7 +21,7 @@ var (
 
 // Config adjusts a Guard. The zero Config works.
 type Config struct {
-	// Logger gets one record for each refusal. Defaults to slog.Default(), as it is at that moment.
+	// Logger gets a record for each refusal. Defaults to slog.Default(), as it is at that moment.
 	Logger *slog.Logger
 	// Challenges are the ways to sign in, each a header WWW-Authenticate of a 401, which must have one
 	// (RFC 9110, 15.5.2). Defaults to Bearer.
@@ -29,6 +29,15 @@ type Config struct {
 	// RequestID returns the id under which the host knows the request: it stands in the log record and,
 	// as request_id, in the body. Defaults to no id.
 	RequestID func(r *http.Request) string
+	// Origin returns where a request came from, for the audit log and for throttling: behind a proxy, the
+	// address that this proxy, and nobody else, says in a header (SB-32). A Request that it leaves empty
+	// is RequestID's. Defaults to what the context has by [iam.WithOrigin], and else to the address of
+	// the connection and the header User-Agent.
+	Origin func(r *http.Request) iam.Origin
+	// LogOnly keeps refusals out of the organisations' audit logs, where each is recorded before it is
+	// answered, by a transaction that waits for the other changes of the organisation. Defaults to
+	// recording them (SB-80).
+	LogOnly bool
 }
 
 // Guard stands in front of handlers. It is immutable and safe for concurrent use.
@@ -57,13 +66,15 @@ func New(svc *iam.Service, account func(r *http.Request) (policy.AccountID, erro
 }
 
 // Load loads the subject of each request once, and hands it to the handlers behind it in the
-// request's context: see [iam.FromContext]. They see active accounts only (SB-71). A request of
+// request's context: see [iam.FromContext]. They see active accounts only (SB-71). Where the request
+// came from stands in the context too, also for the account function: see [iam.OriginOf]. A request of
 // nobody, or of an account that does not exist, is answered with 401, one of an account that is not
 // active with 403, and 503 says that it could not be known. Routes for everybody, such as the one to
 // sign in, stand outside of Load.
 func (g *Guard) Load(next http.Handler) http.Handler {
 	must(next != nil, "the handler is nil")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = g.withOrigin(r)
 		id, err := g.account(r)
 		if err == nil && id == "" {
 			err = ErrNoAccount
@@ -74,14 +85,15 @@ func (g *Guard) Load(next http.Handler) http.Handler {
 		}
 		if err != nil {
 			err = notKnown(err)
-		} else {
-			err = active(sub)
-		}
-		if err != nil {
 			g.refuse(w, r, id, answerTo(err), err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(iam.NewContext(r.Context(), sub)))
+		r = r.WithContext(iam.NewContext(r.Context(), sub))
+		if err := active(sub); err != nil {
+			g.refuse(w, r, id, answerTo(err), err)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -103,7 +115,9 @@ func active(sub iam.Subject) error {
 	case sub.ID() == "":
 		return errNotLoaded
 	case sub.Status() != iam.Active:
-		return &iam.ForbiddenError{Decision: policy.Decision{Reason: policy.Inactive, Subject: sub.ID()}}
+		return &iam.ForbiddenError{
+			Decision: policy.Decision{Reason: policy.Inactive, Subject: sub.ID()}, Detail: "the account is not active",
+		}
 	}
 	return nil
 }

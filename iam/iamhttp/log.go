@@ -11,12 +11,9 @@ import (
 	"github.com/castellan-iam/castellan/policy"
 )
 
-// log writes the one record of a refusal.
+// log writes the record of a refusal.
 func (g *Guard) log(r *http.Request, message string, account policy.AccountID, requestID string, a answer, err error) {
-	logger := g.config.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := g.logger()
 	var forbidden *iam.ForbiddenError
 	errors.As(err, &forbidden)
 	level := levelOf(a, forbidden)
@@ -36,6 +33,13 @@ func (g *Guard) log(r *http.Request, message string, account policy.AccountID, r
 	request.add("id", requestID)
 	rec = append(rec, slog.Attr{Key: "request", Value: slog.GroupValue(request...)})
 	logger.LogAttrs(r.Context(), level, message, rec...)
+}
+
+func (g *Guard) logger() *slog.Logger {
+	if g.config.Logger != nil {
+		return g.config.Logger
+	}
+	return slog.Default()
 }
 
 // levelOf is how much a refusal matters to whoever runs the host.

@@ -11,7 +11,7 @@ import (
 	"github.com/castellan-iam/castellan/policy"
 )
 
-// Error answers a request with the status of an error, and writes one record to the log. Call it
+// Error answers a request with the status of an error, and writes a record to the log. Call it
 // before anything else was written; [Guard.Handler], [RequireItem] and the like do so by themselves.
 //
 //	400  *json.SyntaxError and *json.UnmarshalTypeError, but of GET and HEAD, which have no body
@@ -32,8 +32,12 @@ import (
 // The answers 400, 409, 413 and 422 are about the caller's own input and add a detail, and the field
 // of an [iam.FieldError] or of the JSON. But for what the caller sent and what a StatusError says, no
 // body names a role, rule, grant, reason or id. Headers that describe the answer that the handler had
-// in mind, such as ETag and Content-Disposition, are taken back. Time is not made equal: to decide
-// and to log what is hidden takes some microseconds longer than a look-up in vain.
+// in mind, such as ETag and Content-Disposition, are taken back. Time is not made equal: to decide,
+// to log and to record what is hidden takes longer than a look-up in vain.
+//
+// A refusal of the policy to a subject that Load has loaded is recorded in the audit log of its
+// organisation too, unless Config.LogOnly: see [iam.Service.RecordDenial]. Where that fails, the
+// answer stays the same, and a second record of level Error says so.
 //
 // The record has the status, the reason, the error, who asked, and the request's method and pattern:
 // not its path, which may carry a token (SB-22). A refusal of the policy adds action, kind, place and
@@ -66,9 +70,11 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, account policy.Ac
 	}
 	if late {
 		g.log(r, "iamhttp: request failed after its answer had begun", account, requestID, a, err)
+		g.audit(r, requestID, err)
 		return
 	}
 	g.log(r, "iamhttp: request refused", account, requestID, a, err)
+	g.audit(r, requestID, err)
 	a.write(w, g.config.Challenges, requestID)
 }
 

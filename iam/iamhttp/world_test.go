@@ -26,10 +26,50 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// people is a store that knows subjects and nothing else.
+// people is a store that knows subjects and takes events, and nothing else.
 type people struct {
 	iam.Store
 	records map[policy.AccountID]iam.SubjectRecord
+	audit   *audit
+}
+
+// audit is the log of all organisations.
+type audit struct {
+	mu     sync.Mutex
+	events []iam.Event
+	full   error // what it answers with, when it takes nothing
+}
+
+func (p people) WriteAside(ctx context.Context, org policy.OrgID, do func(tx iam.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return do(auditTx{org: org, audit: p.audit})
+}
+
+// Events returns the one event that is asked for by the position before it.
+func (p people) Events(_ context.Context, _ policy.OrgID, q iam.EventQuery) ([]iam.Event, error) {
+	p.audit.mu.Lock()
+	defer p.audit.mu.Unlock()
+	return slices.Clone(p.audit.events[q.After.Ordinal:][:q.Limit]), nil
+}
+
+type auditTx struct {
+	iam.Tx
+	org   policy.OrgID
+	audit *audit
+}
+
+func (tx auditTx) Append(_ context.Context, e iam.Event, link func(e iam.Event, before string) string) error {
+	tx.audit.mu.Lock()
+	defer tx.audit.mu.Unlock()
+	if tx.audit.full != nil {
+		return tx.audit.full
+	}
+	e.Org, e.Revision, e.Ordinal = tx.org, 1, len(tx.audit.events)+1
+	e.Hash = link(e, "")
+	tx.audit.events = append(tx.audit.events, e)
+	return nil
 }
 
 var errDatabase = errors.New("dial tcp 10.0.0.7:5432: connection refused")
@@ -75,12 +115,17 @@ func staff() people {
 	single.Grants = []iam.Grant{{Grant: policy.GrantPermission(emqx.DeploymentCreate, policy.AtResource("acme", emqx.Deployment, "p1"))}}
 	records["one"] = single
 	hire("idle", "acme", emqx.ProjectUser)
-	return people{records: records}
+	return people{records: records, audit: new(audit)}
 }
 
 func newService(t testing.TB, system iam.System) *iam.Service {
 	t.Helper()
-	svc, err := iam.New(staff(), system, iam.Config{Now: func() time.Time { return now }})
+	return serviceOn(t, staff(), system)
+}
+
+func serviceOn(t testing.TB, st iam.Store, system iam.System) *iam.Service {
+	t.Helper()
+	svc, err := iam.New(st, system, iam.Config{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,14 +206,23 @@ func (l *logs) one(t *testing.T) map[string]any {
 // console is a host: a few routes behind Load.
 type console struct {
 	logs    logs
+	audit   *audit
 	guard   *iamhttp.Guard
 	handler http.Handler
 }
 
 func newConsole(t testing.TB) *console {
 	t.Helper()
+	return newConsoleWith(t, iamhttp.Config{})
+}
+
+// newConsoleWith is newConsole with a guard of other settings.
+func newConsoleWith(t testing.TB, config iamhttp.Config) *console {
+	t.Helper()
 	c := new(console)
-	c.guard = iamhttp.New(newService(t, emqx.System()), account, iamhttp.Config{Logger: c.logs.logger()})
+	st := staff()
+	c.audit, config.Logger = st.audit, c.logs.logger()
+	c.guard = iamhttp.New(serviceOn(t, st, emqx.System()), account, config)
 	mux := http.NewServeMux()
 	ok := func(w http.ResponseWriter, _ *http.Request, d *deployment) error {
 		_, err := w.Write([]byte("served " + d.id))
