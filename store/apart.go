@@ -65,6 +65,28 @@ func (t *tx) hasAccount(ctx context.Context, account policy.AccountID) error {
 	return err
 }
 
+// putOf writes the row that an account has in a table, in place of the one that is there. Account and row are
+// looked up in one statement: an account that is not of the organisation is ErrNotFound.
+func (t *tx) putOf(ctx context.Context, what, table string, account policy.AccountID, values map[string]any) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	if !fits(string(account)) {
+		return iam.ErrNotFound
+	}
+	var rows []bool // one for the account, which says whether it has a row
+	err := t.session(ctx).Raw("SELECT r.account_id IS NOT NULL FROM iam_accounts AS a LEFT JOIN "+table+
+		" AS r ON r.org_id = a.org_id AND r.account_id = a.id WHERE a.org_id = ? AND a.id = ?", t.org, account).Scan(&rows).Error
+	switch {
+	case err != nil:
+		return t.failed(ctx, what, err)
+	case len(rows) == 0:
+		return iam.ErrNotFound
+	default:
+		return t.write(ctx, what, table, t.ofAccount(account), values, rows[0])
+	}
+}
+
 // put writes the row of a table that has one for each key, in place of the one that is there: nobody else
 // writes it, while the organisation is held. Asked first, since MariaDB does not count a row that stays as it is.
 func (t *tx) put(ctx context.Context, what, table string, key, values map[string]any) error {
@@ -72,7 +94,11 @@ func (t *tx) put(ctx context.Context, what, table string, key, values map[string
 	if err := t.session(ctx).Table(table).Where(key).Count(&n).Error; err != nil {
 		return t.failed(ctx, what, err)
 	}
-	if n > 0 {
+	return t.write(ctx, what, table, key, values, n > 0)
+}
+
+func (t *tx) write(ctx context.Context, what, table string, key, values map[string]any, there bool) error {
+	if there {
 		if err := t.session(ctx).Table(table).Where(key).Updates(values).Error; err != nil {
 			return t.failed(ctx, what, err)
 		}

@@ -83,9 +83,6 @@ func (r *reader) invitations(ctx context.Context, query string, args ...any) ([]
 
 // PutInvitation is described at [iam.InvitationWriter].
 func (t *tx) PutInvitation(ctx context.Context, i iam.Invitation) error {
-	if err := t.hasAccount(ctx, i.Account); err != nil {
-		return err
-	}
 	var c checks
 	c.that(i.Org == t.org, "Org", "the invitation is of organisation %.40q, and the change of %.40q", i.Org, t.org)
 	c.id("Email", string(i.Email))
@@ -94,7 +91,7 @@ func (t *tx) PutInvitation(ctx context.Context, i iam.Invitation) error {
 	if c.err != nil {
 		return c.err
 	}
-	return t.put(ctx, "write an invitation", "iam_invitations", t.ofAccount(i.Account), map[string]any{
+	return t.putOf(ctx, "write an invitation", "iam_invitations", i.Account, map[string]any{
 		"email": i.Email, "invited_by": i.By, "created": toMillis(i.Created), "renewed": toMillis(i.Renewed), "renewals": i.Renewals,
 		"expires": toMillis(i.Expires), "accepted": toMillis(i.Accepted), "mail_id": i.MailID,
 	})

@@ -224,9 +224,10 @@ var migrations = []Migration{{
   id {id} NOT NULL,
   attempts {int} NOT NULL,
   until {int} NOT NULL,
-  PRIMARY KEY (id),
-  CONSTRAINT iam_throttles_until UNIQUE (until, id)
-){clustered}`, `CREATE TABLE IF NOT EXISTS iam_mails (
+  PRIMARY KEY (id)
+){clustered}`,
+		// Not UNIQUE: PostgreSQL's upsert would fail on it where two insert the same counter at once.
+		`CREATE INDEX iam_throttles_until ON iam_throttles (until, id)`, `CREATE TABLE IF NOT EXISTS iam_mails (
   id {id} NOT NULL,
   org_id {id} NOT NULL,
   account_id {id} NOT NULL,

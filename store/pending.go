@@ -40,16 +40,13 @@ WHERE org_id = ? AND account_id = ?`, t.org, account).Scan(&rows).Error
 
 // PutEmailChange is described at [iam.InvitationWriter].
 func (t *tx) PutEmailChange(ctx context.Context, change iam.EmailChange) error {
-	if err := t.hasAccount(ctx, change.Account); err != nil {
-		return err
-	}
 	var c checks
 	c.id("Email", string(change.Email))
 	c.idOr("By", string(change.By))
 	if c.err != nil {
 		return c.err
 	}
-	return t.put(ctx, "write a change of address", "iam_email_changes", t.ofAccount(change.Account), map[string]any{
+	return t.putOf(ctx, "write a change of address", "iam_email_changes", change.Account, map[string]any{
 		"email": change.Email, "old_done": bit(change.OldDone), "new_done": bit(change.NewDone), "asked_by": change.By,
 		"created": toMillis(change.Created), "expires": toMillis(change.Expires),
 	})

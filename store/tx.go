@@ -52,19 +52,7 @@ func (t *tx) InsertAccount(ctx context.Context, a iam.Account, everywhere bool) 
 	if err := t.checkAccount(a); err != nil {
 		return err
 	}
-	if taken, err := t.any(ctx, "SELECT COUNT(*) FROM iam_accounts WHERE id = ?", a.ID); err != nil {
-		return err
-	} else if taken {
-		return iam.ErrExists
-	}
-	if a.Root {
-		if taken, err := t.any(ctx, "SELECT COUNT(*) FROM iam_accounts WHERE root_key = ?", t.org); err != nil {
-			return err
-		} else if taken {
-			return &iam.FieldError{Field: "Root", Problem: "the organisation has a root account", Reason: iam.ErrExists}
-		}
-	}
-	if err := t.freeEmail(ctx, a, everywhere); err != nil {
+	if err := t.freePlace(ctx, a, everywhere); err != nil {
 		return err
 	}
 	row := newAccountRow(a, everywhere)
@@ -164,6 +152,39 @@ func (t *tx) checkAccount(a iam.Account) error {
 	return c.err
 }
 
+// freePlace reports what of a new account is taken, in one statement: the first of id, root and address.
+func (t *tx) freePlace(ctx context.Context, a iam.Account, everywhere bool) error {
+	query, args := "SELECT 1 AS taken FROM iam_accounts WHERE id = ?", []any{a.ID}
+	if a.Root {
+		query, args = query+" UNION ALL SELECT 2 FROM iam_accounts WHERE root_key = ?", append(args, t.org)
+	}
+	if a.Email != "" {
+		query, args = query+" UNION ALL SELECT 3 FROM iam_accounts WHERE email = ?", append(args, a.Email)
+		if !everywhere {
+			query, args = query+" AND org_id = ?", append(args, t.org)
+		}
+	}
+	var taken []int
+	if err := t.session(ctx).Raw(query, args...).Scan(&taken).Error; err != nil {
+		return t.failed(ctx, "look for the account", err)
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	switch slices.Min(taken) {
+	case 1:
+		return iam.ErrExists
+	case 2:
+		return &iam.FieldError{Field: "Root", Problem: "the organisation has a root account", Reason: iam.ErrExists}
+	default:
+		return emailTaken()
+	}
+}
+
+func emailTaken() error {
+	return &iam.FieldError{Field: "Email", Problem: "another account has the address", Reason: iam.ErrExists}
+}
+
 // freeEmail reports an address that another account has within the scope.
 func (t *tx) freeEmail(ctx context.Context, a iam.Account, everywhere bool) error {
 	if a.Email == "" {
@@ -175,7 +196,7 @@ func (t *tx) freeEmail(ctx context.Context, a iam.Account, everywhere bool) erro
 	}
 	taken, err := t.any(ctx, query, args...)
 	if err == nil && taken {
-		return &iam.FieldError{Field: "Email", Problem: "another account has the address", Reason: iam.ErrExists}
+		return emailTaken()
 	}
 	return err
 }
@@ -222,12 +243,4 @@ func (t *tx) any(ctx context.Context, count string, args ...any) (bool, error) {
 		return false, t.failed(ctx, "look up", err)
 	}
 	return n > 0, nil
-}
-
-func (t *tx) exec(ctx context.Context, what, statement string, args ...any) (rows int64, err error) {
-	result := t.session(ctx).Exec(statement, args...)
-	if result.Error != nil {
-		return 0, t.failed(ctx, what, result.Error)
-	}
-	return result.RowsAffected, nil
 }

@@ -239,9 +239,10 @@ CREATE TABLE IF NOT EXISTS iam_throttles (
   id VARBINARY(255) NOT NULL,
   attempts BIGINT NOT NULL,
   until BIGINT NOT NULL,
-  PRIMARY KEY (id),
-  CONSTRAINT iam_throttles_until UNIQUE (until, id)
+  PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC;
+
+CREATE INDEX iam_throttles_until ON iam_throttles (until, id);
 
 CREATE TABLE IF NOT EXISTS iam_mails (
   id VARBINARY(255) NOT NULL,

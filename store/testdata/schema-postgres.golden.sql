@@ -239,9 +239,10 @@ CREATE TABLE IF NOT EXISTS iam_throttles (
   id text COLLATE "C" NOT NULL,
   attempts bigint NOT NULL,
   until bigint NOT NULL,
-  PRIMARY KEY (id),
-  CONSTRAINT iam_throttles_until UNIQUE (until, id)
+  PRIMARY KEY (id)
 );
+
+CREATE INDEX iam_throttles_until ON iam_throttles (until, id);
 
 CREATE TABLE IF NOT EXISTS iam_mails (
   id text COLLATE "C" NOT NULL,

@@ -239,9 +239,10 @@ CREATE TABLE IF NOT EXISTS iam_throttles (
   id TEXT NOT NULL,
   attempts INTEGER NOT NULL,
   until INTEGER NOT NULL,
-  PRIMARY KEY (id),
-  CONSTRAINT iam_throttles_until UNIQUE (until, id)
+  PRIMARY KEY (id)
 ) WITHOUT ROWID;
+
+CREATE INDEX iam_throttles_until ON iam_throttles (until, id);
 
 CREATE TABLE IF NOT EXISTS iam_mails (
   id TEXT NOT NULL,
