@@ -6,8 +6,10 @@
 // policy.csv, and nothing else. The work is done by its neighbours:
 //
 //   - policy decides. It compiles a CSV of rules, through Casbin, into a table.
-//   - iam knows organisations, accounts, bindings and grants, and who may change them.
+//   - iam knows organisations, accounts, invitations, bindings and grants, and who may change them.
 //   - iam/emqx, iam/lanit and iam/devicehub are three ready systems.
+//   - iam/signin lets accounts in: passwords, a second factor, sessions.
+//   - iam/outbox sends the mail that changes cause, through iam/smtp.
 //   - iam/iamhttp guards net/http handlers.
 //   - store keeps everything in your own database, through GORM.
 //

@@ -234,6 +234,27 @@ func (c *change) target(id policy.AccountID) (Account, error) {
 	return account, nil
 }
 
+// mayBecome refuses an actor who could do more as an account that it manages than as itself. To
+// manage it does not take that: an account may have been given tasks by others (D2).
+func (c *change) mayBecome(account Account) error {
+	if c.isSystem() || account.ID == c.holder.ID() {
+		return nil
+	}
+	grants, err := c.tx.Grants(c.ctx, c.org, account.ID)
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		if g.Grant.ExpiredAt(c.now) || c.system.Policy.CheckGrant(g.Grant) != nil {
+			continue // it gives nothing
+		}
+		if err := c.mayGive(g.Grant); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // account returns an account of the organisation.
 func (c *change) account(id policy.AccountID) (Account, error) {
 	if checkID("Account", string(id)) != nil {

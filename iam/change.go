@@ -27,6 +27,11 @@ func (c Change) Now() time.Time { return c.c.now }
 // NewID makes an id, as all of the library's are.
 func (c Change) NewID() (string, error) { return c.c.svc.ids.next(c.c.now) }
 
+// MayBecome refuses an actor who could do more as the account than as themselves: for what would let
+// them in as the account, such as setting its password (SB-62). Beside its roles, which Manage has
+// asked about, the account may hold single permissions.
+func (c Change) MayBecome() error { return c.c.mayBecome(c.account) }
+
 // By returns who acts, and "" for the system.
 func (c Change) By() policy.AccountID { return c.c.sub.ID() }
 

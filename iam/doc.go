@@ -13,8 +13,14 @@
 //
 // Nothing is changed but through an [Actor]: svc.As(sub) acts for somebody, under the policy's own
 // rows, and svc.System("reason") is the recorded bypass for seeds and migrations. A change, its
-// audit event, and in a host's transaction (svc.WithStore) the host's own rows, commit together.
+// audit event, the mail that it causes, and in a host's transaction (svc.WithStore) the host's own
+// rows, commit together.
+//
+// People come in by invitation: [Actor.Invite] makes a pending account and queues a mail, whose link
+// [Service.LookInvitation] shows and [Service.AcceptInvitation] uses up. The audit log is a chain of
+// hashes: [Actor.Events] reads it, [Actor.VerifyEvents] finds what was tampered with.
 //
 // A [System] is a policy with the rules of its accounts' lives. Packages emqx, lanit and devicehub
-// hold one each. Package store implements [Store]; package iamhttp guards net/http handlers.
+// hold one each. Package signin adds passwords, second factors and sessions; package outbox sends the
+// mail; package store implements [Store]; package iamhttp guards net/http handlers.
 package iam

@@ -315,9 +315,12 @@ func (c *change) revoke(account Account) error {
 // account: hand it to that person alone.
 func (a Actor) InvitationLink(ctx context.Context, id policy.AccountID) (Secret, error) {
 	var link Secret
-	err := a.onInvitation(ctx, id, func(c *change, i Invitation, _ Account) error {
+	err := a.onInvitation(ctx, id, func(c *change, i Invitation, account Account) error {
 		if i.StateAt(c.now) != InvitationOpen {
 			return invalid("Account", "the invitation has expired: send it again")
+		}
+		if err := c.mayBecome(account); err != nil {
+			return err
 		}
 		token, err := NewToken(c.svc.config.Rand)
 		if err != nil {
