@@ -103,6 +103,10 @@ func (s *Service) ParseEmail(address string) (Email, error) {
 	return parseEmail(address, s.Rules().UnicodeEmail)
 }
 
+// Sweep removes the rows of sessions, links and throttling that are over, and counts them: once a day, say.
+// It only saves space, for whatever is over counts as such at once (SB-14).
+func (s *Service) Sweep(ctx context.Context) (int, error) { return s.store.Sweep(ctx, s.now()) }
+
 // Policy returns the policy by which subjects are decided that are loaded from now on.
 func (s *Service) Policy() *policy.Policy { return s.system.Load().Policy }
 

@@ -31,8 +31,9 @@ type Config struct {
 	// Poll is how often Run looks for mails that another node has queued, or that are due again. Defaults to
 	// 2 seconds.
 	Poll time.Duration
-	// Lease is for how long a mail belongs to the node that sends it. It must be longer than a try takes, for
-	// then another node tries. Defaults to 5 minutes.
+	// Lease is for how long a mail belongs to the node that sends it: a try that takes longer is given up, and
+	// what a node leaves behind that dies, another one tries then. It must be longer than a mail server takes.
+	// Defaults to 5 minutes.
 	Lease time.Duration
 	// Parallel is how many mails are sent at once. Defaults to 4.
 	Parallel int
@@ -68,10 +69,16 @@ func (c Config) withDefaults(address string) (Config, error) {
 
 // Outbox sends what the iam service queues. Any number of nodes may do so at once: each mail is leased
 // to one of them. It is safe for concurrent use.
+//
+// Mails go out in the order in which they became due, whoever they belong to: one that is queued behind
+// ten thousand others waits until those were handed over. Only what waits for a slow server is overtaken:
+// an organisation whose mails take longer than five seconds each leaves a worker of every node to the others.
 type Outbox struct {
 	svc    *iam.Service
 	mailer iam.Mailer
 	config Config
+	shares *shares
+	wake   chan struct{}
 }
 
 // New returns an Outbox that sends with mailer, which may be nil when every organisation has a mail
@@ -87,54 +94,74 @@ func New(svc *iam.Service, mailer iam.Mailer, config Config) (*Outbox, error) {
 	if config, err = config.withDefaults(address); err != nil {
 		return nil, err
 	}
-	return &Outbox{svc: svc, mailer: mailer, config: config}, nil
+	return &Outbox{svc: svc, mailer: mailer, config: config, shares: newShares(config.Parallel), wake: make(chan struct{}, 1)}, nil
+}
+
+// Wake lets Run look for mails at once, in place of at its next Poll. A host calls it behind a change that
+// it has committed, so that a mail goes out within moments. It never blocks, and without a Run it is kept
+// for the next one.
+func (o *Outbox) Wake() {
+	select {
+	case o.wake <- struct{}{}:
+	default: // somebody has woken it already
+	}
 }
 
 // Run sends mails as they become due, until ctx ends, and then lets those finish that it has begun. It
 // returns nil then. A database that is away for a while is logged, and asked again.
 func (o *Outbox) Run(ctx context.Context) error {
+	crew := o.newCrew(func(err error) { o.failed(ctx, "a mail's state cannot be read or written", err) })
+	defer crew.busy.Wait()
 	for {
-		sent, err := o.SendDue(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			o.logger().LogAttrs(ctx, slog.LevelError, "the outbox cannot be read", slog.Any("error", err))
-		case sent > 0:
-			continue // there may be more
+		_, more, err := crew.begin(ctx)
+		if err != nil && ctx.Err() == nil {
+			o.failed(ctx, "the outbox cannot be read", err)
 		}
-		timer := time.NewTimer(o.config.Poll)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if ctx.Err() != nil || !more && !o.rest(ctx) {
 			return nil
-		case <-timer.C:
 		}
 	}
 }
 
-// SendDue tries the mails that are due, as many as are sent at once, and returns how many it tried. It
-// is what Run repeats, for hosts that have a scheduler of their own.
+// rest waits for the next look at the outbox, and reports whether there is to be one.
+func (o *Outbox) rest(ctx context.Context) bool {
+	timer := time.NewTimer(o.config.Poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-o.wake:
+	case <-timer.C:
+	}
+	return true
+}
+
+// SendDue tries the mails that are due, until none is, and returns how many it tried: for hosts that have a
+// scheduler of their own in place of Run. When ctx ends it lets those finish that it has begun. The error
+// is the database's, and says nothing about the mails.
 func (o *Outbox) SendDue(ctx context.Context) (int, error) {
-	lease, err := o.svc.NewID()
-	if err != nil {
-		return 0, err
+	var mu sync.Mutex
+	var failures []error
+	crew := o.newCrew(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		failures = append(failures, err)
+	})
+	tried := 0
+	for more := true; more; {
+		begun, again, err := crew.begin(ctx)
+		tried, more = tried+begun, again
+		if err != nil {
+			crew.busy.Wait()
+			return tried, errors.Join(append(failures, err)...)
+		}
 	}
-	now := o.svc.Now()
-	mails, err := o.svc.Store().LeaseMails(ctx, lease, now, now.Add(o.config.Lease), o.config.Parallel)
-	if err != nil {
-		return 0, err
-	}
-	// What was begun is finished: a mail that was handed over must be written down as sent.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.config.Lease)
-	defer cancel()
-	failures := make([]error, len(mails))
-	var sending sync.WaitGroup
-	for i, m := range mails {
-		sending.Go(func() { failures[i] = o.try(ctx, m, lease) })
-	}
-	sending.Wait()
-	return len(mails), errors.Join(failures...)
+	crew.busy.Wait()
+	return tried, errors.Join(failures...)
+}
+
+func (o *Outbox) failed(ctx context.Context, what string, err error) {
+	o.logger().LogAttrs(ctx, slog.LevelError, what, slog.Any("error", err))
 }
 
 func (o *Outbox) logger() *slog.Logger {

@@ -11,30 +11,97 @@ import (
 	"github.com/castellan-iam/castellan/iam/smtp"
 )
 
-// try sends a leased mail, and writes down how that went. The error is the database's.
-func (o *Outbox) try(ctx context.Context, m iam.Mail, lease string) error {
-	reply, err := o.send(ctx, m, lease)
-	var database *databaseError
-	if errors.As(err, &database) {
-		return database.cause // the lease runs out, and the mail is tried again
+// try sends a mail that is leased until a time, and writes down how that went. The error is the database's.
+func (o *Outbox) try(ctx context.Context, m iam.Mail, lease string, until time.Time) error {
+	began := o.svc.Now()
+	if m.Org != "" { // else it is a request from outside, and for the host's own server
+		ok, later := o.shares.enter(m.Org, began)
+		if !ok {
+			m.Next = later
+			return o.end(ctx, m, lease, until)
+		}
+		defer func() { o.shares.leave(m.Org, began, o.svc.Now()) }()
 	}
+	// What was begun is finished: a mail that was handed over must be written down as sent.
+	within, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
+	defer cancel()
+	reply, err := o.send(within, m, lease)
 	o.judge(&m, reply, err)
-	if m.State != iam.MailSent && m.State != iam.MailDropped {
-		o.logger().LogAttrs(ctx, slog.LevelWarn, "a mail was not taken", slog.String("mail", string(m.ID)),
-			slog.String("org", string(m.Org)), slog.String("account", string(m.Account)), slog.String("template", m.Template),
-			slog.String("state", string(m.State)), slog.Int("tries", m.Tries), slog.Any("error", err))
+	o.log(ctx, m, err)
+	var failure *databaseError
+	if errors.As(err, &failure) {
+		return errors.Join(failure.cause, o.end(ctx, m, lease, until))
 	}
-	_, err = o.svc.Store().EndMail(ctx, lease, m)
-	return err
+	return o.end(ctx, m, lease, until)
 }
 
-// databaseError is a failure that says nothing about the mail.
-type databaseError struct{ cause error }
+// log says what was not taken. Replies have no link in them: see withoutToken.
+func (o *Outbox) log(ctx context.Context, m iam.Mail, err error) {
+	if m.State == iam.MailSent || m.State == iam.MailDropped {
+		return
+	}
+	attrs := append(attrsOf(m), slog.Int("tries", m.Tries), slog.String("error", m.Reply))
+	var bug *panicError
+	if errors.As(err, &bug) {
+		attrs = append(attrs, slog.String("stack", bug.stack))
+	}
+	o.logger().LogAttrs(ctx, slog.LevelWarn, "a mail was not taken", attrs...)
+}
 
-func (e *databaseError) Error() string { return e.cause.Error() }
+func attrsOf(m iam.Mail) []slog.Attr {
+	return []slog.Attr{
+		slog.String("mail", string(m.ID)), slog.String("org", string(m.Org)), slog.String("account", string(m.Account)),
+		slog.String("template", m.Template), slog.String("state", string(m.State)),
+	}
+}
 
-// send makes a mail ready, writes it, and hands it to its mail server.
+const (
+	endTimeout = 30 * time.Second // for writing down once what became of a mail
+	endPause   = 2 * time.Second  // until a database that was away is asked again
+)
+
+// end writes down what became of a mail. A database that is away is asked again as long as the mail is
+// this node's: what was sent and is not written down goes out once more.
+func (o *Outbox) end(ctx context.Context, m iam.Mail, lease string, until time.Time) error {
+	for {
+		held, err := o.endOnce(ctx, m, lease)
+		switch {
+		case err == nil && !held && m.State == iam.MailSent:
+			o.logger().LogAttrs(ctx, slog.LevelWarn, "a mail was sent that is another node's by now, or was taken back", attrsOf(m)...)
+			return nil
+		case err == nil:
+			return nil
+		case errors.Is(err, iam.ErrInvalid) || ctx.Err() != nil || time.Until(until) <= endPause || !pause(ctx):
+			return fmt.Errorf("outbox: the mail %s is %s, and this cannot be written down: %w", m.ID, m.State, err)
+		}
+	}
+}
+
+func (o *Outbox) endOnce(ctx context.Context, m iam.Mail, lease string) (held bool, err error) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	return o.svc.Store().EndMail(within, lease, m)
+}
+
+// pause passes the time of an endPause, and reports whether ctx goes on.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(endPause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// send makes a mail ready, writes it, and hands it to its mail server. Neither result has the mail's link.
 func (o *Outbox) send(ctx context.Context, m iam.Mail, lease string) (reply string, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			reply, err = "", newPanicError(panicked)
+		}
+	}()
 	if !m.Expires.IsZero() && !o.svc.Now().Before(m.Expires) {
 		return "", errExpired
 	}
@@ -53,12 +120,14 @@ func (o *Outbox) send(ctx context.Context, m iam.Mail, lease string) (reply stri
 	if err != nil {
 		return "", err
 	}
-	return mailer.Send(ctx, iam.Message{
+	reply, err = mailer.Send(ctx, iam.Message{
 		ID: string(m.ID), From: from, To: ready.To, Subject: subject, Text: text, HTML: html,
 	})
+	if err != nil {
+		return "", &refusedError{withoutToken(err.Error(), ready.Link), errors.Is(err, iam.ErrBounced)}
+	}
+	return withoutToken(reply, ready.Link), nil
 }
-
-var errExpired = errors.New("outbox: nobody took the mail in time")
 
 // mailerOf is the mail server of the mail's organisation, or else the host's.
 func (o *Outbox) mailerOf(ctx context.Context, m iam.Mail) (mailer iam.Mailer, from string, err error) {
@@ -112,7 +181,7 @@ func (o *Outbox) data(r iam.ReadyMail) Data {
 func (o *Outbox) judge(m *iam.Mail, reply string, err error) {
 	now := o.svc.Now()
 	end := func(state iam.MailState) { m.State, m.Ended = state, now }
-	m.Reply = reply
+	m.Reply = oneLine(reply, maxReply)
 	if err != nil {
 		m.Reply = oneLine(err.Error(), maxReply)
 	}
