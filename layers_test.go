@@ -53,6 +53,7 @@ var layers = map[string]map[string]string{
 	"iam/outbox": {
 		"iam":      "the mails that are due, and whom they concern",
 		"iam/smtp": "the mail servers of organisations (D3)",
+		"policy":   "ids",
 	},
 	"iam/storetest":        {"iam": "the contract that it proves", "policy": "ids and grants"},
 	"store/internal/dberr": {"gorm.io": "its error of a duplicate, for hosts that translate errors"},

@@ -34,7 +34,8 @@ type Rules struct {
 	// 6531, SB-91). Defaults to no.
 	UnicodeEmail bool
 	// SeparateRootLogin lets root accounts sign in at their own login address alone, apart from the
-	// sub-accounts' (E10). Defaults to no: root can use both.
+	// sub-accounts' (E10). Defaults to no: root can use both, at the price that who locks root at one of them finds
+	// it locked at the other, and so learns whose root an address is.
 	SeparateRootLogin bool
 	// PasswordByOthers lets those above an account set its password (E12), at the price that two people know
 	// it until the next sign-in, when it must be changed (SB-10). Defaults to no: they send a link.

@@ -66,6 +66,8 @@ func rules(readEvents, exportEvents policy.Permission) iam.Rules {
 		// price that two people have known it until the first sign-in.
 		InvitationLifetime:  time.Hour,
 		FirstPassword:       iam.ByCreator,
+		PasswordByOthers:    true,
+		SeparateRootLogin:   true,
 		SecondFactorRemoval: iam.ByRootOnly,
 		FormerRoot:          Administrator,
 		Permissions: iam.Permissions{

@@ -2,10 +2,8 @@ package signin
 
 import (
 	"context"
-	"errors"
 
 	"github.com/castellan-iam/castellan/iam"
-	"github.com/castellan-iam/castellan/policy"
 )
 
 // The templates of the mails that this package queues. Package iam/outbox has their texts.
@@ -20,9 +18,9 @@ const (
 )
 
 // Enroll makes a secret for an authenticator, which is shown once, and counts from ConfirmEnrollment on
-// (SB-49). Asked again, it makes another. The password must have been given a while ago at most, and a
-// second factor that is there must be removed first. Without Config.Keys of the iam service it is
-// iam.ErrKeys, and where the Rules have no second factor, iam.ErrInvalid.
+// (SB-49). Asked again, it makes another, and the one before is worth nothing. The password must have been
+// given a while ago at most. Without Config.Keys of the iam service it is iam.ErrKeys, and where the Rules
+// have no second factor, iam.ErrInvalid; so it is for who has one: see [Service.ReplaceSecondFactor].
 func (s *Service) Enroll(ctx context.Context, token iam.Token) (Enrollment, error) {
 	record, err := s.enrolling(ctx, token)
 	if err != nil {
@@ -30,27 +28,55 @@ func (s *Service) Enroll(ctx context.Context, token iam.Token) (Enrollment, erro
 	}
 	var made Enrollment
 	err = s.within(ctx, record, func(c iam.Change) error {
-		credential, err := s.unenrolled(ctx, c)
+		credential, err := s.enrollable(ctx, c)
 		if err != nil {
 			return err
 		}
-		org, err := c.Tx().Organization(ctx, record.Org)
-		if err != nil {
-			return err
+		if credential.Secret != "" {
+			return &iam.FieldError{Field: "SecondFactor", Problem: "there is one already: replace it", Reason: iam.ErrExists}
 		}
-		if made, err = newEnrollment(s.svc.Rand(), s.issuer(org), string(c.Account().Email)); err != nil {
-			return err
-		}
-		credential.Enrolling, err = s.svc.Keys().Seal(s.svc.Rand(), sealUse(c.Account()), made.Secret.Reveal())
-		if err != nil {
-			return err
-		}
-		return c.Tx().PutCredential(ctx, credential)
+		made, err = s.offer(ctx, c, credential)
+		return err
 	})
 	if err != nil {
 		return Enrollment{}, err
 	}
 	return made, nil
+}
+
+// ReplaceSecondFactor is Enroll for who has a second factor, against one of its codes or a recovery code. The
+// old one counts until ConfirmEnrollment takes the first code of the new one: there is no moment without.
+func (s *Service) ReplaceSecondFactor(ctx context.Context, token iam.Token, code string) (Enrollment, error) {
+	var made Enrollment
+	err := s.withCode(ctx, token, code, func(c iam.Change, _ iam.SessionRecord) error {
+		credential, err := s.enrollable(ctx, c)
+		if err != nil {
+			return err
+		}
+		made, err = s.offer(ctx, c, credential)
+		return err
+	})
+	if err != nil {
+		return Enrollment{}, err
+	}
+	return made, nil
+}
+
+// offer makes a secret that counts when it is confirmed.
+func (s *Service) offer(ctx context.Context, c iam.Change, credential iam.Credential) (Enrollment, error) {
+	org, err := c.Tx().Organization(ctx, c.Account().Org)
+	if err != nil {
+		return Enrollment{}, err
+	}
+	made, err := newEnrollment(s.svc.Rand(), s.issuer(org), string(c.Account().Email))
+	if err != nil {
+		return Enrollment{}, err
+	}
+	credential.Enrolling, err = s.svc.Keys().Seal(s.svc.Rand(), sealUse(c.Account()), made.Secret.Reveal())
+	if err != nil {
+		return Enrollment{}, err
+	}
+	return made, c.Tx().PutCredential(ctx, credential)
 }
 
 // enrolling returns a session that may enroll: a fresh one, or one that waits for it.
@@ -70,18 +96,12 @@ func (s *Service) enrolling(ctx context.Context, token iam.Token) (iam.SessionRe
 	}
 }
 
-// unenrolled returns the credential of an account that may enroll.
-func (s *Service) unenrolled(ctx context.Context, c iam.Change) (iam.Credential, error) {
-	credential, err := c.Tx().Credential(ctx, c.Account().Org, c.Account().ID)
-	switch {
-	case err != nil:
-		return iam.Credential{}, err
-	case s.svc.Rules().SecondFactor == iam.SecondFactorUnavailable:
+// enrollable returns the credential of an account, where the Rules have a second factor.
+func (s *Service) enrollable(ctx context.Context, c iam.Change) (iam.Credential, error) {
+	if s.svc.Rules().SecondFactor == iam.SecondFactorUnavailable {
 		return iam.Credential{}, &iam.FieldError{Field: "SecondFactor", Problem: "there is none in this system"}
-	case credential.Secret != "":
-		return iam.Credential{}, &iam.FieldError{Field: "SecondFactor", Problem: "there is one already: remove it first", Reason: iam.ErrExists}
 	}
-	return credential, nil
+	return c.Tx().Credential(ctx, c.Account().Org, c.Account().ID)
 }
 
 // Enrolled is a second factor that counts from now on.
@@ -91,8 +111,8 @@ type Enrolled struct {
 	Codes []iam.Secret
 }
 
-// ConfirmEnrollment takes the first code of an authenticator: the second factor counts from then on. All
-// other sessions end, and this one goes on under another token.
+// ConfirmEnrollment takes the first code of an authenticator: the second factor counts from then on, in place
+// of the one before if there was one. All other sessions end, and this one goes on under another token.
 func (s *Service) ConfirmEnrollment(ctx context.Context, token iam.Token, code string) (Enrolled, error) {
 	record, err := s.enrolling(ctx, token)
 	if err != nil {
@@ -100,12 +120,18 @@ func (s *Service) ConfirmEnrollment(ctx context.Context, token iam.Token, code s
 	}
 	var done Enrolled
 	err = s.guess(ctx, record, func(c iam.Change) (bool, error) {
-		credential, err := s.unenrolled(ctx, c)
+		credential, err := s.enrollable(ctx, c)
 		if err != nil || credential.Enrolling == "" {
 			return false, err
 		}
 		credential.Secret, credential.Enrolling = credential.Enrolling, ""
-		if ok, err := s.useCode(ctx, c, credential, code); err != nil || !ok {
+		step, ok, err := s.matchCode(c, credential, code)
+		if err != nil || !ok {
+			return false, err
+		}
+		// Not refused when the step was used: that was a code of the secret before. This one is good once as well,
+		// since there is nothing to confirm any more.
+		if _, err := c.Tx().UseStep(ctx, c.Account().ID, step); err != nil {
 			return false, err
 		}
 		if err := c.Tx().PutCredential(ctx, credential); err != nil {
@@ -161,105 +187,23 @@ func (s *Service) endOthers(ctx context.Context, c iam.Change, but iam.SessionID
 	return recordEnded(c, n)
 }
 
-// NewRecoveryCodes replaces the recovery codes of who asks, against a code of the authenticator.
+// NewRecoveryCodes replaces the recovery codes of who asks, against a code of the authenticator or one of
+// those that it replaces.
 func (s *Service) NewRecoveryCodes(ctx context.Context, token iam.Token, code string) ([]iam.Secret, error) {
-	record, err := s.fresh(ctx, token)
-	if err != nil {
-		return nil, err
-	}
 	var codes []iam.Secret
-	err = s.guess(ctx, record, func(c iam.Change) (bool, error) {
-		ok, err := s.ownCode(ctx, c, code)
-		if err != nil || !ok {
-			return false, err
-		}
+	err := s.withCode(ctx, token, code, func(c iam.Change, _ iam.SessionRecord) (err error) {
 		if codes, err = s.putCodes(ctx, c); err != nil {
-			return false, err
-		}
-		if err := c.Mail(MailRecoveryCodesNew, iam.MailData{}); err != nil {
-			return false, err
-		}
-		return true, c.Record(iam.RecoveryCodesMade, iam.Done)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return codes, s.store.Forgive(ctx, accountKey(record.Account))
-}
-
-// ownCode reports whether a code is one of the account's authenticator.
-func (s *Service) ownCode(ctx context.Context, c iam.Change, code string) (bool, error) {
-	credential, err := c.Tx().Credential(ctx, c.Account().Org, c.Account().ID)
-	if err != nil {
-		return false, err
-	}
-	return s.useCode(ctx, c, credential, code)
-}
-
-// RemoveSecondFactor takes the second factor of who asks away, against one of its codes (SB-51), and ends
-// the other sessions. Where it is required it stays, as where only root may remove one.
-func (s *Service) RemoveSecondFactor(ctx context.Context, token iam.Token, code string) error {
-	record, err := s.fresh(ctx, token)
-	if err != nil {
-		return err
-	}
-	rules := s.svc.Rules()
-	switch {
-	case rules.SecondFactorFor(record.SecondFactorRule) == iam.SecondFactorRequired:
-		return &iam.FieldError{Field: "SecondFactor", Problem: "the organisation requires it"}
-	case rules.SecondFactorRemoval == iam.ByRootOnly && !record.Root:
-		return &iam.ForbiddenError{Decision: policy.Decision{Subject: record.Account, Reason: policy.NoGrant}, Detail: "only root removes a second factor"}
-	}
-	err = s.guess(ctx, record, func(c iam.Change) (bool, error) {
-		ok, err := s.ownCode(ctx, c, code)
-		if err != nil || !ok {
-			return false, err
-		}
-		if err := s.endOthers(ctx, c, record.ID); err != nil {
-			return false, err
-		}
-		return true, s.dropSecondFactor(ctx, c, MailSecondFactorOff, iam.SecondFactorOff)
-	})
-	if err != nil {
-		return err
-	}
-	return s.store.Forgive(ctx, accountKey(record.Account))
-}
-
-// dropSecondFactor takes everything away that belongs to a second factor.
-func (s *Service) dropSecondFactor(ctx context.Context, c iam.Change, template string, what iam.EventType) error {
-	credential, err := c.Tx().Credential(ctx, c.Account().Org, c.Account().ID)
-	if err != nil {
-		return err
-	}
-	if credential.Secret == "" && credential.Enrolling == "" {
-		return nil
-	}
-	credential.Secret, credential.Enrolling = "", ""
-	if err := c.Tx().PutCredential(ctx, credential); err != nil {
-		return err
-	}
-	if err := c.Tx().PutRecoveryCodes(ctx, c.Account().ID); err != nil {
-		return err
-	}
-	if err := c.Mail(template, iam.MailData{}); err != nil {
-		return err
-	}
-	return c.Record(what, iam.Done)
-}
-
-// ResetSecondFactor takes the second factor of an account away that the actor may manage: by root
-// alone, where the Rules say so (SB-51). All sessions of the account end, and it is told.
-func (s *Service) ResetSecondFactor(ctx context.Context, actor iam.Actor, id policy.AccountID) error {
-	return actor.Manage(ctx, id, func(c iam.Change) error {
-		if s.svc.Rules().SecondFactorRemoval == iam.ByRootOnly && !c.ByRoot() {
-			return &iam.ForbiddenError{Decision: policy.Decision{Subject: c.By(), Reason: policy.NoGrant}, Detail: "only root removes a second factor"}
-		}
-		if err := s.endOthers(ctx, c, ""); err != nil {
 			return err
 		}
-		return s.dropSecondFactor(ctx, c, MailSecondFactorReset, iam.SecondFactorReset)
+		if err := c.Mail(MailRecoveryCodesNew, iam.MailData{}); err != nil {
+			return err
+		}
+		return c.Record(iam.RecoveryCodesMade, iam.Done)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return codes, nil
 }
 
 // HasSecondFactor reports whether the account of a Full session has a second factor, and how many
@@ -270,8 +214,5 @@ func (s *Service) HasSecondFactor(ctx context.Context, token iam.Token) (has boo
 		return false, 0, err
 	}
 	credential, err := s.store.Credential(ctx, record.Org, record.Account)
-	if err != nil && !errors.Is(err, iam.ErrNotFound) {
-		return false, 0, err
-	}
-	return credential.Secret != "", credential.CodesLeft, nil
+	return credential.Secret != "", credential.CodesLeft, err
 }

@@ -4,11 +4,11 @@ import (
 	"flag"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/castellan-iam/castellan/store/testdb"
 )
 
 // update rewrites the golden files: go test ./iam/signin -update.
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestMain fails on goroutines that are left behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain says which databases are left out, and fails on goroutines that are left behind.
+func TestMain(m *testing.M) { testdb.Main(m) }

@@ -8,9 +8,10 @@ import (
 	"github.com/castellan-iam/castellan/iam"
 )
 
-// open opens a session for who has given the right password. Inside the transaction it is asked again
-// whether that was so: the password may have been changed, or the account disabled, meanwhile.
-func (s *Service) open(ctx context.Context, who candidate, v verification) (Opened, error) {
+// open opens a session for who has given the right password, and stores its new hash unless that is "".
+// Inside the transaction it is asked again whether that was so: the password may have been changed, or the account
+// disabled, meanwhile.
+func (s *Service) open(ctx context.Context, who candidate, rehashed string) (Opened, error) {
 	var opened Opened
 	err := s.svc.Attend(ctx, who.org, who.account.ID, func(c iam.Change) error {
 		credential, err := c.Tx().Credential(ctx, who.org, who.account.ID)
@@ -20,8 +21,8 @@ func (s *Service) open(ctx context.Context, who candidate, v verification) (Open
 		if credential.Password != who.credential.Password || c.Account().Status != iam.Active {
 			return ErrCredentials
 		}
-		if v.rehash != "" {
-			credential.Password = v.rehash
+		if rehashed != "" {
+			credential.Password = rehashed
 			if err := c.Tx().PutCredential(ctx, credential); err != nil {
 				return err
 			}
@@ -39,7 +40,10 @@ func (s *Service) open(ctx context.Context, who candidate, v verification) (Open
 	case err != nil:
 		return Opened{}, err
 	}
-	return opened, s.settle(ctx, opened)
+	if err := s.settle(ctx, opened); err != nil {
+		return Opened{}, err
+	}
+	return opened, nil
 }
 
 // settle forgets the wrong guesses, once everything was right that had to be (SB-31). It comes behind
@@ -105,6 +109,7 @@ func (s *Service) insert(ctx context.Context, c iam.Change, p proof) (Opened, er
 	if p.stage != iam.Full {
 		session.Expires = c.Now().Add(s.config.StageLifetime)
 	}
+	// Who proves anew who they are has signed in anew: what is pinned is what they may do now (L10).
 	if session.Pinned, err = s.svc.Pin(ctx, c.Tx(), account.ID); err != nil {
 		return Opened{}, err
 	}
@@ -114,5 +119,5 @@ func (s *Service) insert(ctx context.Context, c iam.Change, p proof) (Opened, er
 	if p.stage == iam.Full && p.created.IsZero() {
 		err = c.Record(iam.SignedIn, iam.Done, iam.FieldChange{Field: "session", After: id})
 	}
-	return Opened{Token: token, Session: session, Account: account}, err
+	return Opened{Token: token, Session: shown(session), Account: account}, err
 }

@@ -47,13 +47,29 @@ func (s *Service) putPassword(ctx context.Context, c iam.Change, hash string, mu
 }
 
 // Confirm takes the password of who asks once more, for what only somebody may do who is certainly
-// there: the session is fresh from then on, under another token (SB-37). A wrong one counts as in SignIn.
+// there: the session is fresh from then on, under another token (SB-37). A wrong one counts as in SignIn. It is
+// for a session too that was Full until its organisation began to require a second factor.
 func (s *Service) Confirm(ctx context.Context, token iam.Token, password iam.Secret) (Opened, error) {
+	record, err := s.record(ctx, token)
+	if err != nil {
+		return Opened{}, err
+	}
+	if record.Stage != iam.Full {
+		return Opened{}, &StageError{record.Stage}
+	}
 	var opened Opened
-	return opened, s.withPassword(ctx, token, password, func(c iam.Change, r iam.SessionRecord) (err error) {
-		opened, err = s.replace(ctx, c, r, proof{stage: iam.Full, secondFactor: r.Session.SecondFactor, fresh: c.Now()})
+	err = s.withPassword(ctx, record, password, func(c iam.Change, credential iam.Credential) error {
+		stage, err := s.stageBehind(ctx, c, credential, record.SecondFactor)
+		if err != nil {
+			return err
+		}
+		opened, err = s.replace(ctx, c, record, proof{stage: stage, secondFactor: record.SecondFactor, fresh: c.Now()})
 		return err
 	})
+	if err != nil {
+		return Opened{}, err
+	}
+	return opened, nil
 }
 
 // ChangePassword replaces the password of who asks, who must give the current one (SB-05). All other
@@ -63,20 +79,19 @@ func (s *Service) ChangePassword(ctx context.Context, token iam.Token, current, 
 	if err != nil {
 		return Opened{}, err
 	}
-	if err := hashable(current); err != nil {
-		return Opened{}, err
-	}
 	hash, err := s.fitFor(ctx, record.Org, record.Account, next)
 	if err != nil {
 		return Opened{}, sessionOver(err)
 	}
 	var opened Opened
-	return opened, s.withPassword(ctx, token, current, func(c iam.Change, r iam.SessionRecord) (err error) {
-		if opened, err = s.renew(ctx, c, r, hash); err != nil {
-			return err
-		}
-		return c.Record(iam.PasswordChanged, iam.Done)
+	err = s.withPassword(ctx, record, current, func(c iam.Change, _ iam.Credential) (err error) {
+		opened, err = s.renew(ctx, c, record, hash)
+		return err
 	})
+	if err != nil {
+		return Opened{}, err
+	}
+	return opened, nil
 }
 
 // renew stores a password that its owner chose, and continues the session.
@@ -94,26 +109,27 @@ func (s *Service) renew(ctx context.Context, c iam.Change, r iam.SessionRecord, 
 	if err != nil {
 		return Opened{}, err
 	}
-	stage, err := s.stageBehind(ctx, c, credential, r.Session.SecondFactor)
+	stage, err := s.stageBehind(ctx, c, credential, r.SecondFactor)
 	if err != nil {
 		return Opened{}, err
 	}
-	return s.replace(ctx, c, r, proof{stage: stage, secondFactor: r.Session.SecondFactor, fresh: c.Now()})
+	opened, err := s.replace(ctx, c, r, proof{stage: stage, secondFactor: r.SecondFactor, fresh: c.Now()})
+	if err != nil {
+		return Opened{}, err
+	}
+	return opened, c.Record(iam.PasswordChanged, iam.Done)
 }
 
-// withPassword runs do when the password is that of who asks.
-func (s *Service) withPassword(ctx context.Context, token iam.Token, password iam.Secret, do func(c iam.Change, r iam.SessionRecord) error) error {
-	record, err := s.full(ctx, token)
-	if err != nil {
-		return err
-	}
+// withPassword runs do when the password is that of the session's account, with the credential as it stands.
+func (s *Service) withPassword(ctx context.Context, r iam.SessionRecord, password iam.Secret, do func(c iam.Change, credential iam.Credential) error) error {
 	if err := hashable(password); err != nil {
 		return err
 	}
-	who := candidate{org: record.Org, account: iam.Account{ID: record.Account, Org: record.Org}}
-	if who.credential, err = s.store.Credential(ctx, record.Org, record.Account); err != nil {
+	credential, err := s.store.Credential(ctx, r.Org, r.Account)
+	if err != nil {
 		return err
 	}
+	who := candidate{org: r.Org, account: iam.Account{ID: r.Account, Org: r.Org}, credential: credential}
 	verified, err := s.verify(ctx, who, password)
 	if err != nil {
 		return err
@@ -121,15 +137,15 @@ func (s *Service) withPassword(ctx context.Context, token iam.Token, password ia
 	if !verified.ok {
 		return s.refuse(ctx, who, "the password is wrong")
 	}
-	err = s.within(ctx, record, func(c iam.Change) error {
-		now, err := c.Tx().Credential(ctx, record.Org, record.Account)
+	err = s.within(ctx, r, func(c iam.Change) error {
+		now, err := c.Tx().Credential(ctx, r.Org, r.Account)
 		if err != nil {
 			return err
 		}
-		if now.Password != who.credential.Password {
+		if now.Password != credential.Password {
 			return ErrCredentials // changed meanwhile
 		}
-		return do(c, record)
+		return do(c, now)
 	})
 	if err != nil {
 		return err
@@ -137,7 +153,8 @@ func (s *Service) withPassword(ctx context.Context, token iam.Token, password ia
 	return s.store.Forgive(ctx, who.key())
 }
 
-// ChooseNewPassword replaces a password that somebody else had chosen (SB-10), and continues the sign-in.
+// ChooseNewPassword replaces a password that somebody else had chosen (SB-10) by another one, and continues the
+// sign-in.
 func (s *Service) ChooseNewPassword(ctx context.Context, token iam.Token, next iam.Secret) (Opened, error) {
 	record, err := s.record(ctx, token)
 	if err != nil {
@@ -146,83 +163,22 @@ func (s *Service) ChooseNewPassword(ctx context.Context, token iam.Token, next i
 	if record.Stage != iam.NeedsPasswordReset {
 		return Opened{}, ErrSession
 	}
-	if err := s.refuseSame(ctx, record, next); err != nil {
-		return Opened{}, err
-	}
 	hash, err := s.fitFor(ctx, record.Org, record.Account, next)
 	if err != nil {
 		return Opened{}, sessionOver(err)
 	}
+	if err := s.refuseSame(ctx, record.Org, record.Account, next); err != nil {
+		return Opened{}, err
+	}
 	var opened Opened
-	return opened, s.within(ctx, record, func(c iam.Change) (err error) {
-		if opened, err = s.renew(ctx, c, record, hash); err != nil {
-			return err
-		}
-		return c.Record(iam.PasswordChanged, iam.Done)
-	})
-}
-
-// refuseSame refuses the password that somebody else had chosen as the new one.
-func (s *Service) refuseSame(ctx context.Context, r iam.SessionRecord, next iam.Secret) error {
-	credential, err := s.store.Credential(ctx, r.Org, r.Account)
-	if err != nil {
+	err = s.within(ctx, record, func(c iam.Change) (err error) {
+		opened, err = s.renew(ctx, c, record, hash)
 		return err
-	}
-	same, _, err := s.hasher.Verify(ctx, next, credential.Password, nil)
-	if err == nil && same {
-		return refusePassword("is the one that somebody else knows: want another")
-	}
-	return err
-}
-
-// SetPassword sets the password of an account that the actor may manage, where the Rules let others do
-// so (E12): at the next sign-in it must be changed. All sessions of the account end.
-func (s *Service) SetPassword(ctx context.Context, actor iam.Actor, id policy.AccountID, password iam.Secret) error {
-	if !s.svc.Rules().PasswordByOthers {
-		return &iam.FieldError{Field: "Password", Problem: "nobody sets another's in this system: send a link to reset it"}
-	}
-	// Guarded here as well as below, so that what is refused costs no hash and tells nothing.
-	var account iam.Account
-	err := actor.Manage(ctx, id, func(c iam.Change) error {
-		account = c.Account()
-		return notOwn(c)
 	})
 	if err != nil {
-		return err
+		return Opened{}, err
 	}
-	hash, err := s.fitFor(ctx, account.Org, id, password)
-	if err != nil {
-		return err
-	}
-	return actor.Manage(ctx, id, func(c iam.Change) error {
-		if err := s.putPassword(ctx, c, hash, true); err != nil {
-			return err
-		}
-		if err := s.endOthers(ctx, c, ""); err != nil {
-			return err
-		}
-		if err := c.Mail(MailPasswordChanged, iam.MailData{}); err != nil {
-			return err
-		}
-		return c.Record(iam.PasswordSet, iam.Done)
-	})
-}
-
-// notOwn refuses what is for others: one's own password takes the current one.
-func notOwn(c iam.Change) error {
-	if c.By() == c.Account().ID {
-		return &iam.FieldError{Field: "Account", Problem: "change your own password with the current one"}
-	}
-	return nil
-}
-
-// Unlock forgets the wrong passwords and codes of an account that the actor may manage (SB-34).
-func (s *Service) Unlock(ctx context.Context, actor iam.Actor, id policy.AccountID) error {
-	err := actor.Manage(ctx, id, func(c iam.Change) error { return c.Record(iam.AccountUnlocked, iam.Done) })
-	if err != nil {
-		return err
-	}
-	return s.store.Forgive(ctx, accountKey(id))
+	return opened, nil
 }
 
 // sessionOver makes an ErrSession of an account that is not there any more.

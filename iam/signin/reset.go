@@ -29,7 +29,7 @@ func (s *Service) RequestReset(ctx context.Context, params ResetParams) error {
 		return err // there is no base URL
 	}
 	now := s.svc.Now()
-	for _, key := range []string{peerKey(ctx, "reset"), "reset/" + addressKey(params.Org, email)} {
+	for _, key := range []string{peerKey(ctx, "reset"), "reset/" + addressKey(params.Org, string(email))} {
 		if key == "" {
 			continue
 		}
@@ -71,7 +71,10 @@ func (s *Service) SendReset(ctx context.Context, actor iam.Actor, id policy.Acco
 		if err := c.Tx().DropMails(ctx, id, c.Now(), iam.MailReset); err != nil {
 			return err
 		}
-		return c.MailLink(iam.MailReset, iam.ForReset, c.Now().Add(s.config.ResetLifetime), iam.MailData{})
+		if err := c.MailLink(iam.MailReset, iam.ForReset, c.Now().Add(s.config.ResetLifetime), iam.MailData{}); err != nil {
+			return err
+		}
+		return c.Record(iam.PasswordResetAsked, iam.Done)
 	})
 }
 
@@ -101,6 +104,9 @@ func (s *Service) ResetPassword(ctx context.Context, token iam.Token, next iam.S
 	hash, err := s.fitFor(ctx, account.Org, account.ID, next)
 	if err != nil {
 		return Opened{}, deadLink(err)
+	}
+	if err := s.refuseSame(ctx, account.Org, account.ID, next); err != nil {
+		return Opened{}, err
 	}
 	var opened Opened
 	err = s.svc.Attend(ctx, account.Org, account.ID, func(c iam.Change) error {

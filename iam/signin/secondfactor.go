@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -20,15 +21,7 @@ func (s *Service) SecondFactor(ctx context.Context, token iam.Token, code string
 // account's recovery codes. Each is good once, and its use is told by mail (SB-50).
 func (s *Service) RecoveryCode(ctx context.Context, token iam.Token, code string) (Opened, error) {
 	return s.secondFactor(ctx, token, func(c iam.Change, credential iam.Credential) (bool, error) {
-		ok, err := c.Tx().UseRecoveryCode(ctx, c.Account().ID, recoveryHash(c.Account().ID, code))
-		if err != nil || !ok {
-			return false, err
-		}
-		left := credential.CodesLeft - 1
-		if err := c.Mail(MailRecoveryCodeUsed, iam.MailData{CodesLeft: left}); err != nil {
-			return false, err
-		}
-		return true, c.Record(iam.RecoveryCodeUsed, iam.Done)
+		return s.useRecovery(ctx, c, credential, code)
 	})
 }
 
@@ -98,18 +91,85 @@ func (s *Service) endUnfinished(ctx context.Context, r iam.SessionRecord) error 
 	return err
 }
 
-// useCode reports whether a code is the authenticator's, and was not used before.
-func (s *Service) useCode(ctx context.Context, c iam.Change, credential iam.Credential, code string) (bool, error) {
+// endHalves ends the sign-ins of an account that wait for a code, of which too many were wrong. Who waits until
+// more may be guessed must give the password again (SB-31).
+func (s *Service) endHalves(ctx context.Context, c iam.Change, who candidate) error {
+	sessions, err := c.Tx().Sessions(ctx, who.org, cmp.Or(who.account.ID, nobody), c.Now())
+	if err != nil {
+		return err
+	}
+	ended := 0
+	for _, session := range sessions {
+		if session.Stage != iam.NeedsSecondFactor {
+			continue
+		}
+		if _, err := c.Tx().DeleteSession(ctx, session.Account, session.ID); err != nil {
+			return err
+		}
+		ended++
+	}
+	if ended == 0 {
+		return nil
+	}
+	return recordEnded(c, ended)
+}
+
+// matchCode reports whether a code is the authenticator's, and of which time step. It may have been used before.
+func (s *Service) matchCode(c iam.Change, credential iam.Credential, code string) (step int64, ok bool, err error) {
 	if credential.Secret == "" {
-		return false, nil
+		return 0, false, nil
 	}
 	secret, err := s.svc.Keys().Open(sealUse(c.Account()), credential.Secret)
 	if err != nil {
+		return 0, false, err
+	}
+	step, ok = matchTOTP(iam.NewSecret(secret), code, c.Now())
+	return step, ok, nil
+}
+
+// useCode reports whether a code is the authenticator's, and was not used before.
+func (s *Service) useCode(ctx context.Context, c iam.Change, credential iam.Credential, code string) (bool, error) {
+	step, ok, err := s.matchCode(c, credential, code)
+	if err != nil || !ok {
 		return false, err
 	}
-	step, ok := matchTOTP(iam.NewSecret(secret), code, c.Now())
-	if !ok {
-		return false, nil
-	}
 	return c.Tx().UseStep(ctx, c.Account().ID, step)
+}
+
+// useRecovery reports whether a code is one of the account's recovery codes, and uses it up.
+func (s *Service) useRecovery(ctx context.Context, c iam.Change, credential iam.Credential, code string) (bool, error) {
+	ok, err := c.Tx().UseRecoveryCode(ctx, c.Account().ID, recoveryHash(c.Account().ID, code))
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := c.Mail(MailRecoveryCodeUsed, iam.MailData{CodesLeft: credential.CodesLeft - 1}); err != nil {
+		return false, err
+	}
+	return true, c.Record(iam.RecoveryCodeUsed, iam.Done)
+}
+
+// withCode runs do for a fresh session and a code of its account's: of the authenticator, or a recovery code.
+func (s *Service) withCode(ctx context.Context, token iam.Token, code string, do func(c iam.Change, r iam.SessionRecord) error) error {
+	record, err := s.fresh(ctx, token)
+	if err != nil {
+		return err
+	}
+	err = s.guess(ctx, record, func(c iam.Change) (bool, error) {
+		credential, err := c.Tx().Credential(ctx, record.Org, record.Account)
+		if err != nil {
+			return false, err
+		}
+		ok, err := s.useCode(ctx, c, credential, code)
+		if err == nil && !ok {
+			ok, err = s.useRecovery(ctx, c, credential, code)
+		}
+		if err != nil || !ok {
+			return false, err
+		}
+		return true, do(c, record)
+	})
+	if err != nil {
+		return err
+	}
+	return s.store.Forgive(ctx, accountKey(record.Account))
 }

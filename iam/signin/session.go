@@ -37,7 +37,21 @@ func (s *Service) Session(ctx context.Context, token iam.Token) (iam.Subject, ia
 			return iam.Subject{}, iam.Session{}, err
 		}
 	}
-	return sub, record.Session, nil
+	return sub, shown(record.Session), nil
+}
+
+// shown is a session without what is for the store alone: what a host writes into a page must not tell
+// what is stored of a token, nor what a subject may do (SB-70).
+func shown(session iam.Session) iam.Session {
+	session.Hash, session.Pinned = "", ""
+	return session
+}
+
+func allShown(sessions []iam.Session) []iam.Session {
+	for i := range sessions {
+		sessions[i] = shown(sessions[i])
+	}
+	return sessions
 }
 
 // record looks a session up that holds, of whatever stage.
@@ -95,8 +109,11 @@ func (s *Service) within(ctx context.Context, r iam.SessionRecord, do func(c iam
 		if c.Account().Status != iam.Active {
 			return ErrSession
 		}
-		if there, err := c.Tx().HasSession(ctx, r.Account, r.ID); err != nil || !there {
-			return errors.Join(err, ErrSession)
+		switch there, err := c.Tx().HasSession(ctx, r.Account, r.ID); {
+		case err != nil:
+			return err
+		case !there:
+			return ErrSession
 		}
 		return do(c)
 	})
@@ -144,71 +161,85 @@ func (s *Service) Sessions(ctx context.Context, token iam.Token) ([]iam.Session,
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Sessions(ctx, record.Org, record.Account, s.svc.Now())
+	sessions, err := s.store.Sessions(ctx, record.Org, record.Account, s.svc.Now())
+	return allShown(sessions), err
 }
 
-// EndSession ends another session of who asks, who has given the password a while ago at most (SB-42).
-// One that is not there, or not theirs, is iam.ErrNotFound.
+// EndSession ends one session of who asks, who has given the password a while ago at most (SB-42). One
+// that is not there, or not theirs, is iam.ErrNotFound.
 func (s *Service) EndSession(ctx context.Context, token iam.Token, id iam.SessionID) error {
-	return s.ends(ctx, token, func(c iam.Change, r iam.SessionRecord) (int, error) {
-		ended, err := c.Tx().DeleteSession(ctx, r.Account, id)
-		if err == nil && !ended {
-			return 0, iam.ErrNotFound
+	ended, err := s.endOwn(ctx, token, func(c iam.Change, r iam.SessionRecord) (int, error) {
+		there, err := c.Tx().DeleteSession(ctx, r.Account, id)
+		if err != nil || !there {
+			return 0, err
 		}
-		return 1, err
+		return 1, nil
 	})
-}
-
-// EndOtherSessions ends all sessions of who asks but this one, and counts them.
-func (s *Service) EndOtherSessions(ctx context.Context, token iam.Token) (ended int, err error) {
-	err = s.ends(ctx, token, func(c iam.Change, r iam.SessionRecord) (int, error) {
-		ended, err = c.Tx().DeleteSessions(ctx, r.Account, r.ID)
-		return ended, err
-	})
-	return ended, err
-}
-
-func (s *Service) ends(ctx context.Context, token iam.Token, end func(c iam.Change, r iam.SessionRecord) (int, error)) error {
-	record, err := s.fresh(ctx, token)
-	if err != nil {
-		return err
-	}
-	missing := false
-	err = s.within(ctx, record, func(c iam.Change) error {
-		n, err := end(c, record)
-		missing = errors.Is(err, iam.ErrNotFound)
-		if err != nil || n == 0 {
-			return err
-		}
-		return recordEnded(c, n)
-	})
-	if missing {
+	if err == nil && ended == 0 {
 		return iam.ErrNotFound
 	}
 	return err
 }
 
-func recordEnded(c iam.Change, n int) error {
-	return c.Record(iam.SessionsEnded, iam.Done, iam.FieldChange{Field: "sessions", Before: strconv.Itoa(n)})
-}
-
-// SessionsOf returns the sessions of an account that the actor may manage, the newest first.
-func (s *Service) SessionsOf(ctx context.Context, actor iam.Actor, id policy.AccountID) (sessions []iam.Session, err error) {
-	err = actor.Manage(ctx, id, func(c iam.Change) error {
-		sessions, err = c.Tx().Sessions(ctx, c.Account().Org, id, c.Now())
-		return err
+// EndOtherSessions ends all sessions of who asks but this one, and counts them. It asks for the password as
+// EndSession does.
+func (s *Service) EndOtherSessions(ctx context.Context, token iam.Token) (ended int, err error) {
+	return s.endOwn(ctx, token, func(c iam.Change, r iam.SessionRecord) (int, error) {
+		return c.Tx().DeleteSessions(ctx, r.Account, r.ID)
 	})
-	return sessions, err
 }
 
-// EndSessions ends all sessions of an account that the actor may manage, at once and everywhere
-// (SB-42), and counts them.
-func (s *Service) EndSessions(ctx context.Context, actor iam.Actor, id policy.AccountID) (ended int, err error) {
-	err = actor.Manage(ctx, id, func(c iam.Change) error {
-		if ended, err = c.Tx().DeleteSessions(ctx, id, ""); err != nil || ended == 0 {
+func (s *Service) endOwn(ctx context.Context, token iam.Token, end func(c iam.Change, r iam.SessionRecord) (int, error)) (int, error) {
+	record, err := s.fresh(ctx, token)
+	if err != nil {
+		return 0, err
+	}
+	ended := 0
+	err = s.within(ctx, record, func(c iam.Change) (err error) {
+		if ended, err = end(c, record); err != nil {
 			return err
 		}
 		return recordEnded(c, ended)
 	})
-	return ended, err
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
+}
+
+// recordEnded writes down how many sessions have ended, if any.
+func recordEnded(c iam.Change, n int) error {
+	if n == 0 {
+		return nil
+	}
+	return c.Record(iam.SessionsEnded, iam.Done, iam.FieldChange{Field: "sessions", Before: strconv.Itoa(n)})
+}
+
+// SessionsOf returns the sessions of an account that the actor may manage, the newest first.
+func (s *Service) SessionsOf(ctx context.Context, actor iam.Actor, id policy.AccountID) ([]iam.Session, error) {
+	var sessions []iam.Session
+	err := actor.Manage(ctx, id, func(c iam.Change) (err error) {
+		sessions, err = c.Tx().Sessions(ctx, c.Account().Org, id, c.Now())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return allShown(sessions), nil
+}
+
+// EndSessions ends all sessions of an account that the actor may manage, at once and everywhere
+// (SB-42), and counts them.
+func (s *Service) EndSessions(ctx context.Context, actor iam.Actor, id policy.AccountID) (int, error) {
+	ended := 0
+	err := actor.Manage(ctx, id, func(c iam.Change) (err error) {
+		if ended, err = c.Tx().DeleteSessions(ctx, id, ""); err != nil {
+			return err
+		}
+		return recordEnded(c, ended)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
 }

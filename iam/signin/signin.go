@@ -32,6 +32,10 @@ type Opened struct {
 // SignIn opens a session for who knows an account's password. The session's Stage says whether more
 // must come. It is ErrCredentials for whatever is wrong, and an [iam.ThrottledError] after too many
 // wrong passwords, for an address without an account too. ErrBusy says that it was not tried.
+//
+// No token goes in, so that a cookie from before is never adopted (SB-37): the host replaces it, and calls
+// SignOut for what it was. Of many sign-ins at once into one account, AccountLimit are tried at most, also with the
+// right password: each counts as a guess until it was right.
 func (s *Service) SignIn(ctx context.Context, params SignInParams) (Opened, error) {
 	if err := hashable(params.Password); err != nil {
 		return Opened{}, err
@@ -49,41 +53,63 @@ func (s *Service) SignIn(ctx context.Context, params SignInParams) (Opened, erro
 	case who.account.Status != iam.Active:
 		return Opened{}, s.refuse(ctx, who, "the account is "+string(who.account.Status))
 	}
-	return s.open(ctx, who, verified)
+	opened, err := s.open(ctx, who, s.renewed(ctx, verified, params.Password))
+	if errors.Is(err, ErrCredentials) {
+		return Opened{}, s.refuse(ctx, who, "the account was changed meanwhile")
+	}
+	return opened, err
 }
 
 // candidate is who an address stands for, if anybody.
 type candidate struct {
-	org        policy.OrgID // "" when it is not known
+	org        policy.OrgID // whose log it is about; "" when that is not known
 	email      iam.Email    // "" when it is none
 	account    iam.Account  // the zero Account when there is none
 	credential iam.Credential
+	counted    string // the key under which nobody's attempts are counted
 }
 
 func (c candidate) key() string {
 	if c.account.ID == "" {
-		return addressKey(c.org, c.email)
+		return c.counted
 	}
 	return accountKey(c.account.ID)
 }
 
 // find looks up who signs in. That there is nobody is no error: what follows takes the same time.
 func (s *Service) find(ctx context.Context, org policy.OrgID, address string) (candidate, error) {
-	who := candidate{org: org}
+	// Where an address is one account everywhere, it is looked up and counted so at every login address: else
+	// who locks it at one would learn at another whose it is (SB-24).
+	door := org
+	if s.svc.Rules().EmailScope == iam.Everywhere {
+		door = ""
+	}
+	// What is no address may be a password in the wrong field: it is stored nowhere, not even as a key (SB-82).
+	who := candidate{org: org, counted: addressKey(door, peerKey(ctx, "peer"))}
 	email, err := s.svc.ParseEmail(address)
 	if err == nil {
-		who.email = email
-		who.account, err = s.svc.AccountAt(ctx, org, email)
+		who.email, who.counted = email, addressKey(door, string(email))
+		who.account, err = s.svc.AccountAt(ctx, door, email)
 	}
 	if err != nil && !errors.Is(err, iam.ErrInvalid) && !errors.Is(err, iam.ErrNotFound) {
 		return candidate{}, err
 	}
+	var let policy.AccountID = nobody
 	if who.account.ID != "" {
 		who.org = who.account.Org
+		if s.entersAt(who.account, org) {
+			let = who.account.ID
+		}
 	}
 	// Asked for nobody as well: as many statements for one as for the other.
-	who.credential, err = s.store.Credential(ctx, cmp.Or(who.org, nobody), cmp.Or(who.account.ID, nobody))
+	who.credential, err = s.store.Credential(ctx, cmp.Or(who.org, nobody), let)
 	return who, err
+}
+
+// entersAt reports whether an account that was found signs in at a login address. One that does not is
+// refused as if the password was wrong.
+func (s *Service) entersAt(a iam.Account, org policy.OrgID) bool {
+	return org == "" || a.Org == org && !(a.Root && s.svc.Rules().SeparateRootLogin)
 }
 
 // nobody is an id that nobody has.
@@ -91,49 +117,30 @@ const nobody = "nobody"
 
 type verification struct {
 	ok     bool
-	rehash string // the password hashed anew, with the params of today; "" when that is not needed
+	rehash bool // should the password be hashed anew, with the params of today?
 }
 
 // verify compares the password, of nobody as well. The attempt is counted when there is a place to
 // hash, so that who is turned away as ErrBusy loses none.
 func (s *Service) verify(ctx context.Context, who candidate, password iam.Secret) (verification, error) {
-	admit := func() error { return s.attempt(ctx, who.key()) }
+	admit := func() error {
+		ctx, done := lasting(ctx)
+		defer done()
+		return s.attempt(ctx, who.key())
+	}
 	ok, rehash, err := s.hasher.Verify(ctx, password, who.credential.Password, admit)
-	if err != nil || !ok || !rehash {
-		return verification{ok: ok}, err
+	return verification{ok, rehash}, err
+}
+
+// renewed returns the password hashed anew where that is needed, and "" where it is not, or where nobody
+// has the time for it: the next sign-in does it.
+func (s *Service) renewed(ctx context.Context, v verification, password iam.Secret) string {
+	if !v.rehash {
+		return ""
 	}
 	fresh, err := s.hasher.Hash(ctx, password)
-	return verification{ok, fresh}, err
-}
-
-// refuse is the answer to everything that is wrong. What is refused because it was tried too often
-// is not written down any more, so that nobody fills the log: the guesses before are in it.
-func (s *Service) refuse(ctx context.Context, who candidate, why string) error {
-	until, err := s.store.Blocked(ctx, who.key(), s.config.AccountLimit, s.svc.Now())
 	if err != nil {
-		return errors.Join(ErrCredentials, err)
+		return ""
 	}
-	return errors.Join(ErrCredentials, s.wrong(ctx), s.fail(ctx, who, why, !until.IsZero()))
-}
-
-// fail writes down that somebody could not sign in, and tells the account when it was the last guess for
-// a while (SB-54).
-func (s *Service) fail(ctx context.Context, who candidate, why string, locked bool) error {
-	if who.org == "" {
-		// There is no log to write to, but something to do.
-		return s.store.Forgive(ctx, nobody)
-	}
-	err := s.svc.Attend(ctx, who.org, who.account.ID, func(c iam.Change) error {
-		if locked {
-			if err := c.Mail(MailLocked, iam.MailData{Peer: peer(ctx)}); err != nil {
-				return err
-			}
-		}
-		return c.Record(iam.SignedIn, iam.Failed,
-			iam.FieldChange{Field: "email", After: string(who.email)}, iam.FieldChange{Field: "why", After: why})
-	})
-	if errors.Is(err, iam.ErrNotFound) {
-		return nil // neither organisation nor account: nobody's log
-	}
-	return err
+	return fresh
 }

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/castellan-iam/castellan/iam"
@@ -14,8 +13,8 @@ import (
 // answers are the same.
 func accountKey(id policy.AccountID) string { return "account/" + string(id) }
 
-func addressKey(org policy.OrgID, email iam.Email) string {
-	return "address/" + string(org) + "/" + string(email)
+func addressKey(org policy.OrgID, address string) string {
+	return "address/" + string(org) + "/" + address
 }
 
 // peerKey is where a request came from: an IPv4 address, or the network of an IPv6 address, whose
@@ -30,7 +29,7 @@ func peerKey(ctx context.Context, purpose string) string {
 			return purpose + "/" + network.Masked().String()
 		}
 	}
-	return purpose + "/" + netip.Addr.String(peer)
+	return purpose + "/" + peer.String()
 }
 
 // throttled makes an error of the time until which nothing is allowed.
