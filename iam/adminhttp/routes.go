@@ -1,0 +1,11 @@
+package adminhttp
+
+import "slices"
+
+// routes are all of them, in the order of the document.
+func routes() []route {
+	return slices.Concat(
+		organizationRoutes(), ownRoutes(), roleRoutes(), accountRoutes(), lifeRoutes(), addressRoutes(), invitationRoutes(),
+		bindingRoutes(), grantRoutes(), eventRoutes(), mailRoutes(), serverRoutes(), rootRoutes(), signInRoutes(),
+	)
+}
