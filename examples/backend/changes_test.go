@@ -118,16 +118,19 @@ func TestADeploymentIsOnlyMadeInAProject(t *testing.T) {
 func TestANewAccountSeesWhatItIsBoundTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	const first, own = "chosen by somebody else", "and now one of her own"
 	type answer struct {
 		Account  accountBody
 		Warnings []string
+		Link     string
 	}
 	made := decoded[answer](t, w.want(t, http.StatusCreated, "ada", "POST", "/api/accounts",
-		`{"name": "nina", "email": "nina@acme.example", "role": "project_user"}`))
+		`{"name": "nina", "email": "nina@acme.example", "role": "project_user", "password": "`+first+`"}`))
 	if len(made.Warnings) != 1 {
 		t.Errorf("got the warnings %v, want one about projects", made.Warnings)
 	}
 	w.ids["nina"] = made.Account.ID
+	w.signsInFirst(t, "nina", made.Link, first, own)
 	binding := "/api/projects/lab/bindings/project_user/" + string(made.Account.ID)
 	w.want(t, http.StatusNotFound, "nina", "GET", "/api/deployments/testbed", "")
 	w.want(t, http.StatusNoContent, "ada", "PUT", binding, "")
@@ -136,8 +139,8 @@ func TestANewAccountSeesWhatItIsBoundTo(t *testing.T) {
 	w.want(t, http.StatusNotFound, "nina", "GET", "/api/deployments/testbed", "")
 
 	w.want(t, http.StatusUnprocessableEntity, "ada", "PUT", "/api/projects/lab/bindings/project_admin/"+string(made.Account.ID), "")
-	w.want(t, http.StatusConflict, "ada", "POST", "/api/accounts", `{"name": "x", "email": "NINA@acme.example", "role": "auditor"}`)
-	w.want(t, http.StatusUnprocessableEntity, "ada", "POST", "/api/accounts", `{"name": "x", "email": "x@acme.example", "role": "root"}`)
+	w.want(t, http.StatusConflict, "ada", "POST", "/api/accounts", `{"name": "x", "email": "NINA@acme.example", "role": "auditor", "password": "for nobody in particular"}`)
+	w.want(t, http.StatusUnprocessableEntity, "ada", "POST", "/api/accounts", `{"name": "x", "email": "x@acme.example", "role": "root", "password": "for nobody in particular"}`)
 }
 
 func TestForeignPagesAreRefused(t *testing.T) {

@@ -27,12 +27,14 @@ import (
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/iam/emqx"
 	"github.com/castellan-iam/castellan/iam/iamhttp"
+	"github.com/castellan-iam/castellan/iam/signin"
+	"github.com/castellan-iam/castellan/iam/signinhttp"
 	"github.com/castellan-iam/castellan/store"
 	"github.com/castellan-iam/castellan/store/sqlite"
 )
 
 func main() {
-	addr := flag.String("addr", "localhost:8080", "the address to listen on")
+	addr := flag.String("addr", "localhost:8080", "the address of this machine to listen on")
 	path := flag.String("db", "castellan-backend.db", "the SQLite file, made when it is not there")
 	dsn := flag.String("dsn", "", "a PostgreSQL database to use in place of the file: postgres://…")
 	flag.Parse()
@@ -55,22 +57,23 @@ func run(ctx context.Context, out io.Writer, addr, path, dsn string) error {
 		return err
 	}
 	defer connections.Close()
-	a, err := newApp(ctx, db, slog.Default())
-	if err != nil {
-		return err
-	}
-	if err := a.seed(ctx); err != nil {
-		return err
-	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
+	base := "http://" + listener.Addr().String()
+	a, err := newApp(ctx, db, base, slog.Default())
+	if err == nil {
+		err = a.seed(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	if dsn != "" {
 		path = "PostgreSQL"
 	}
-	fmt.Fprintf(out, "The demo listens on http://%s and keeps its rows in %s.\n", listener.Addr(), path)
-	if err := a.guide(ctx, out, "http://"+listener.Addr().String()); err != nil {
+	fmt.Fprintf(out, "The demo listens on %s and keeps its rows in %s.\n", base, path)
+	if err := a.guide(out, base); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	return serve(ctx, listener, a.handler())
@@ -83,8 +86,8 @@ func open(path, dsn string) (*gorm.DB, error) {
 	return sqlite.Open(path)
 }
 
-// newApp makes the tables of both, and the backend on them.
-func newApp(ctx context.Context, db *gorm.DB, logger *slog.Logger) (*app, error) {
+// newApp makes the tables of both, and the backend on them, which people reach at base.
+func newApp(ctx context.Context, db *gorm.DB, base string, logger *slog.Logger) (*app, error) {
 	if err := store.Migrate(ctx, db); err != nil {
 		return nil, err
 	}
@@ -93,10 +96,16 @@ func newApp(ctx context.Context, db *gorm.DB, logger *slog.Logger) (*app, error)
 		return nil, err
 	}
 	var err error
-	if a.svc, err = iam.New(a.store, emqx.System(), iam.Config{}); err != nil {
+	if a.svc, err = iam.New(a.store, emqx.System(), iam.Config{BaseURL: base}); err != nil {
 		return nil, err
 	}
-	a.guard = iamhttp.New(a.svc, account, iamhttp.Config{Challenges: []string{"Bearer", challenge}, Logger: logger})
+	if a.in, err = signin.New(a.svc, signin.Config{}); err != nil {
+		return nil, err
+	}
+	if a.door, err = newDoor(a.in, a.svc, signinhttp.Config{Guard: iamhttp.Config{Logger: logger}}); err != nil {
+		return nil, err
+	}
+	a.guard = iamhttp.New(a.svc, nil, iamhttp.Config{Subject: a.door.Subject, Logger: logger})
 	return a, nil
 }
 

@@ -45,7 +45,7 @@ func TestASecondStartFindsTheSamePeople(t *testing.T) {
 		return people
 	}
 	first, second := start(), start()
-	if first != second || strings.Count(first, "acme ") != 6 || strings.Count(first, "globex ") != 2 {
+	if first != second || strings.Count(first, "@acme.example ") != 6 || strings.Count(first, "@globex.example ") != 2 {
 		t.Errorf("the first start prints\n%s\nthe second\n%s", first, second)
 	}
 }

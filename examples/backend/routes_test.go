@@ -15,7 +15,7 @@ var bodies = map[string]string{
 	"POST /api/deployments/{deployment}/rename":             `{"name": "Renamed"}`,
 	"POST /api/deployments/{deployment}/move":               `{"project": "attic"}`,
 	"PUT /api/deployments/{deployment}/tls":                 `{"min_version": "1.2"}`,
-	"POST /api/accounts":                                    `{"name": "nina", "email": "nina@example.com", "role": "project_user"}`,
+	"POST /api/accounts":                                    `{"name": "nina", "email": "nina@example.com", "role": "project_user", "password": "a first one for the new person"}`,
 	"POST /api/deployments/{deployment}/start":              "",
 	"POST /api/deployments/{deployment}/stop":               "",
 	"PUT /api/projects/{project}/bindings/{role}/{account}": "",

@@ -69,6 +69,9 @@ func (a *app) seed(ctx context.Context) error {
 		if errors.Is(err, iam.ErrNotFound) {
 			err = a.transaction(ctx, func(t tables, svc *iam.Service) error { return d.seed(ctx, t, svc) })
 		}
+		if err == nil {
+			err = a.givePasswords(ctx, d)
+		}
 		if err != nil {
 			return err
 		}
@@ -112,9 +115,11 @@ func (d demo) seed(ctx context.Context, t tables, svc *iam.Service) error {
 	return nil
 }
 
+func (p person) email(org policy.OrgID) string { return p.name + "@" + string(org) + ".example" }
+
 func (p person) account(org policy.OrgID) iam.CreateAccountParams {
 	return iam.CreateAccountParams{
-		Email:   p.name + "@" + string(org) + ".example",
+		Email:   p.email(org),
 		Roles:   []policy.Role{p.role},
 		Active:  true,
 		Profile: iam.Profile{Name: p.name},
@@ -122,26 +127,23 @@ func (p person) account(org policy.OrgID) iam.CreateAccountParams {
 }
 
 // guide prints who there is, and a few requests to try.
-func (a *app) guide(ctx context.Context, out io.Writer, base string) error {
-	ids := make(map[string]policy.AccountID)
-	fmt.Fprint(out, "\nWho there is (in this demo, an account's id is all that one needs to sign in):\n\n")
+func (a *app) guide(out io.Writer, base string) error {
+	fmt.Fprint(out, "\nWho there is, and what they sign in with:\n\n")
 	for _, d := range demos {
-		accounts, err := a.svc.System("demo guide").In(d.org).Accounts(ctx, iam.AccountQuery{})
-		if err != nil {
-			return err
-		}
-		for _, account := range accounts {
-			ids[account.Name] = account.ID
-			fmt.Fprintf(out, "  %-8s%-6s%-15s%s\n", d.org, account.Name, account.Roles[0], account.ID)
+		for _, p := range d.people {
+			fmt.Fprintf(out, "  %-6s%-15s%-16s%-21s%s\n", p.name, p.role, p.login(d.org), p.email(d.org), p.password().Reveal())
 		}
 	}
-	guide := strings.NewReplacer("BASE", base, "ROSA", string(ids["rosa"]), "UMA", string(ids["uma"]), "GINA", string(ids["gina"]))
-	_, err := guide.WriteString(out, `
+	_, err := strings.NewReplacer("BASE", base).WriteString(out, `
 Try:
 
-  rosa="Authorization: Bearer ROSA"
-  uma="Authorization: Bearer UMA"
-  gina="Authorization: Bearer GINA"
+  signed_in() { # who, where, of which organisation
+    curl -s -H "Content-Type: application/json" -d '{"email": "'$1@$3.example'", "password": "'"$1 keeps nine blue lanterns"'", "bearer": true}' BASE$2 |
+      sed -E 's/.*"token":"([^"]*)".*/Authorization: Bearer \1/'
+  }
+  rosa=$(signed_in rosa /login acme)
+  uma=$(signed_in uma /o/acme/login acme)
+  gina=$(signed_in gina /login globex)
 
   curl -H "$rosa" BASE/api/deployments                          # all four
   curl -H "$uma"  BASE/api/deployments                          # three: uma is bound to the plant
@@ -151,7 +153,7 @@ Try:
   curl -H "$gina" BASE/api/deployments/press-line               # 404: of another organisation
   curl -H "$rosa" -X POST BASE/api/deployments/press-line/stop  # done
 
-And the page, with the id as the user name and no password: BASE/projects/plant
+And the page, with a browser: BASE/o/acme/login?next=/projects/plant
 `)
 	return err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/iam/emqx"
 	"github.com/castellan-iam/castellan/iam/iamhttp"
+	"github.com/castellan-iam/castellan/iam/signin"
+	"github.com/castellan-iam/castellan/iam/signinhttp"
 	"github.com/castellan-iam/castellan/policy"
 	"github.com/castellan-iam/castellan/store"
 )
@@ -22,6 +24,8 @@ const maxBody = 64 << 10 // bytes of a request
 // app is the backend.
 type app struct {
 	svc    *iam.Service
+	in     *signin.Service
+	door   *signinhttp.Handler
 	store  *store.Store
 	guard  *iamhttp.Guard
 	tables tables
@@ -68,16 +72,18 @@ func (a *app) routes() []route {
 	}
 }
 
-// handler is the whole backend: nothing is served outside of the guard.
+// handler is the whole backend: nothing but signing in is served outside of the guard.
 func (a *app) handler() http.Handler {
-	mux := http.NewServeMux()
+	mux, guarded := http.NewServeMux(), http.NewServeMux()
 	for _, r := range a.routes() {
-		mux.Handle(r.pattern, r.handler)
+		guarded.Handle(r.pattern, r.handler)
 	}
-	// A browser sends Basic credentials by itself, so that requests of foreign pages must be refused.
+	// A browser sends the cookie by itself, so that requests of foreign pages must be refused.
 	foreign := http.NewCrossOriginProtection()
 	foreign.SetDenyHandler(a.guard.Handler(func(http.ResponseWriter, *http.Request) error { return iam.ErrForbidden }))
-	return http.MaxBytesHandler(foreign.Handler(a.guard.Load(mux)), maxBody)
+	mux.Handle("/", http.MaxBytesHandler(foreign.Handler(a.guard.Load(guarded)), maxBody))
+	a.door.Mount(mux)
+	return mux
 }
 
 // project loads the project that the path names, from the organisation of whoever asks.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/castellan-iam/castellan/iam"
+	"github.com/castellan-iam/castellan/iam/emqx"
+	"github.com/castellan-iam/castellan/iam/signin"
 	"github.com/castellan-iam/castellan/policy"
 	"github.com/castellan-iam/castellan/store/sqlite"
 )
@@ -25,11 +28,19 @@ var update = flag.Bool("update", false, "rewrite testdata")
 // world is the backend with both organisations, in a database of its own.
 type world struct {
 	*app
-	ids map[string]policy.AccountID // by name
+	ids    map[string]policy.AccountID // by name
+	tokens map[string]iam.Token        // of sessions, by name
 }
 
-// seeded is the database file that every world begins with.
-var seeded = sync.OnceValues(func() ([]byte, error) {
+const base = "http://localhost"
+
+// beginning is what every world begins with: a database file, in which everybody is signed in.
+type beginning struct {
+	file   []byte
+	tokens map[string]iam.Token // by name
+}
+
+var seeded = sync.OnceValues(func() (*beginning, error) {
 	dir, err := os.MkdirTemp("", "castellan-backend")
 	if err != nil {
 		return nil, err
@@ -41,12 +52,26 @@ var seeded = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := newApp(ctx, db, nil)
+	a, err := newApp(ctx, db, base, nil)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.seed(ctx); err != nil {
 		return nil, err
+	}
+	begin := &beginning{tokens: make(map[string]iam.Token)}
+	for _, d := range demos {
+		for _, p := range d.people {
+			org := d.org
+			if p.role == emqx.Root {
+				org = ""
+			}
+			opened, err := a.in.SignIn(ctx, signin.SignInParams{Org: org, Email: p.email(d.org), Password: p.password()})
+			if err != nil {
+				return nil, err
+			}
+			begin.tokens[p.name] = opened.Token
+		}
 	}
 	connections, err := db.DB()
 	if err != nil {
@@ -55,17 +80,18 @@ var seeded = sync.OnceValues(func() ([]byte, error) {
 	if err := connections.Close(); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(file)
+	begin.file, err = os.ReadFile(file)
+	return begin, err
 })
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	file, err := seeded()
+	begin, err := seeded()
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "backend.db")
-	if err := os.WriteFile(path, file, 0o600); err != nil {
+	if err := os.WriteFile(path, begin.file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sqlite.Open(path)
@@ -77,11 +103,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { connections.Close() })
-	a, err := newApp(t.Context(), db, slog.New(slog.DiscardHandler))
+	a, err := newApp(t.Context(), db, base, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{app: a, ids: make(map[string]policy.AccountID)}
+	w := &world{app: a, ids: make(map[string]policy.AccountID), tokens: maps.Clone(begin.tokens)}
 	for _, d := range demos {
 		accounts, err := a.svc.System("test").In(d.org).Accounts(t.Context(), iam.AccountQuery{})
 		if err != nil {
@@ -108,7 +134,7 @@ func (w *world) from(site, who, path string) (status int) {
 
 func (w *world) send(who string, r *http.Request) *httptest.ResponseRecorder {
 	if who != "" {
-		r.Header.Set("Authorization", "Bearer "+string(w.ids[who]))
+		r.Header.Set("Authorization", "Bearer "+w.tokens[who].Reveal())
 	}
 	response := httptest.NewRecorder()
 	w.handler().ServeHTTP(response, r)
