@@ -3,6 +3,7 @@ package smtp
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -17,6 +18,9 @@ type Config struct {
 	DialTimeout time.Duration
 	// Now is for the Date of messages, the dates of certificates, and what a stage took. Defaults to time.Now.
 	Now func() time.Time
+	// RootCAs are trusted in place of the system's for a Server that names none: where the network has an authority
+	// of its own. Defaults to the system's.
+	RootCAs *x509.CertPool
 	// Resolver looks up the server's Host. Defaults to net.DefaultResolver.
 	Resolver Resolver
 	// Dial connects to an address that was looked up, as [net.Dialer.DialContext] does. Defaults to a plain dialer.

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -102,7 +103,7 @@ func (c *conversation) startTLS(ctx context.Context) (string, error) {
 func (c *conversation) handshake(ctx context.Context) (string, error) {
 	secure := tls.Client(c.conn, &tls.Config{
 		ServerName: c.server.Host,
-		RootCAs:    c.server.RootCAs,
+		RootCAs:    cmp.Or(c.server.RootCAs, c.config.RootCAs),
 		Time:       c.config.Now,
 		MinVersion: tls.VersionTLS12,
 	})

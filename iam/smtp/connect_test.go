@@ -163,3 +163,36 @@ func TestNothingIsSaidInClear(t *testing.T) {
 		})
 	}
 }
+
+// A server that names no authority is one of the Config's, and of no other where the Config has some (D3).
+func TestAuthoritiesOfTheConfig(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		server, other bool // whether the Server trusts the right authority, and the Config another one
+		stage         smtp.StageName
+	}{
+		{"the Config's", false, false, ""},
+		{"another of the Config", false, true, smtp.StageTLS},
+		{"the Server's before another of the Config", true, true, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := newScripted(t, smtp.StartTLS)
+			settings, config := server.settings(), server.config()
+			config.RootCAs = server.roots
+			if tt.other {
+				config.RootCAs = newAuthority(t, "Another authority").pool()
+			}
+			if !tt.server {
+				settings.RootCAs = nil
+			}
+			synctest.Test(t, func(t *testing.T) {
+				report := smtp.Diagnose(context.Background(), settings, ann, config)
+				if got := failedStage(report); got != tt.stage {
+					t.Errorf("got %q failed, want %q:\n%s", got, tt.stage, report)
+				}
+			})
+		})
+	}
+}

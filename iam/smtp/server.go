@@ -40,7 +40,7 @@ type Server struct {
 	// HELO is the name by which this program greets the server. Defaults to the domain of From.
 	HELO string
 	// RootCAs are trusted in place of the system's: for a certificate from a private authority.
-	// Defaults to the system's.
+	// Defaults to those of the Config.
 	RootCAs *x509.CertPool `json:"-"`
 }
 
