@@ -9,6 +9,7 @@
 //   - iam knows organisations, accounts, invitations, bindings and grants, and who may change them.
 //   - iam/emqx, iam/lanit and iam/devicehub are three ready systems.
 //   - iam/signin lets accounts in: passwords, a second factor, sessions.
+//   - iam/signinhttp puts that behind routes: JSON, and plain pages.
 //   - iam/outbox sends the mail that changes cause, through iam/smtp.
 //   - iam/iamhttp guards net/http handlers.
 //   - store keeps everything in your own database, through GORM.

@@ -50,6 +50,19 @@ var layers = map[string]map[string]string{
 	"iam/lanit":     {"iam": "a System is its policy and rules", "policy": "typed vocabulary"},
 	"iam/devicehub": {"iam": "a System is its policy and rules", "policy": "typed vocabulary"},
 	"iam/iamhttp":   {"iam": "loads subjects and refuses", "policy": "names resources and actions"},
+	"iam/adminhttp": {
+		"iam":         "each route is a method of its Actor",
+		"iam/iamhttp": "refuses, and answers errors",
+		"iam/signin":  "passwords, second factors and sessions, where the host has them",
+		"iam/smtp":    "what a test of a mail server comes to",
+		"policy":      "ids, roles and permissions",
+	},
+	"iam/signinhttp": {
+		"iam":         "links, subjects and rules",
+		"iam/iamhttp": "where requests come from, and how errors are answered",
+		"iam/signin":  "does what the routes are asked for",
+		"policy":      "ids and permissions",
+	},
 	"iam/outbox": {
 		"iam":      "the mails that are due, and whom they concern",
 		"iam/smtp": "the mail servers of organisations (D3)",

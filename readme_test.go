@@ -20,8 +20,8 @@ func TestMain(m *testing.M) {
 
 var update = flag.Bool("update", false, "rewrite the generated parts of README.md")
 
-// TestReadme holds the README against the code: its matrix is what the policy decides, its program's
-// output is the one that the program's own test checks, its snippets stand in Examples.
+// TestReadme holds the README against the code: its matrix is what the policy decides, its table of the systems
+// and its program's output are those that their own tests check, its snippets stand in Examples.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	before, err := os.ReadFile("README.md")
@@ -36,7 +36,12 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	systems, err := os.ReadFile("iam/signin/testdata/systems.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
 	after := between(t, string(before), "matrix", "\n"+matrix.String())
+	after = between(t, after, "systems", "\n```text\n"+differences(t, string(systems))+"```\n")
 	after = between(t, after, "quickstart", "\n```text\n"+string(output)+"```\n")
 	if *update {
 		if err := os.WriteFile("README.md", []byte(after), 0o644); err != nil {
@@ -59,6 +64,24 @@ func between(t *testing.T, text, name, with string) string {
 		t.Fatalf("README.md has no %s…%s", begin, end)
 	}
 	return head + begin + with + end + tail
+}
+
+// differences are the rows of a table of the systems in which they differ, without the requirements, which say
+// nothing to a reader of the README.
+func differences(t *testing.T, table string) string {
+	t.Helper()
+	differ, _, told := strings.Cut(table, "\n\n") // behind it stands in what they agree
+	answers, _, headed := strings.Cut(differ, "requirements\n")
+	if !told || !headed {
+		t.Fatal("systems.golden is not the table that it was")
+	}
+	var b strings.Builder
+	for line := range strings.Lines(differ) {
+		row := []rune(line)
+		row = row[:min(len(row), len([]rune(answers)))]
+		b.WriteString(strings.TrimRight(string(row), " \n") + "\n")
+	}
+	return b.String()
 }
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")

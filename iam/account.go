@@ -45,7 +45,9 @@ type Account struct {
 	Company  string
 	Note     string
 
-	CreatedBy policy.AccountID // "" for the system
+	// CreatedBy stands right above the account (D9): who created it, or that one's creator once it is
+	// deleted. It is "" for the system, in whose place root stands.
+	CreatedBy policy.AccountID
 	Created   time.Time
 	Activated time.Time // when it became active for the first time; zero if it never did (E9)
 	Updated   time.Time

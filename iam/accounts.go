@@ -19,6 +19,10 @@ type CreateAccountParams struct {
 	Active bool
 	// Profile is everything else about the person. Defaults to nothing.
 	Profile Profile
+	// Quotas are how many resources of a kind the account may have, itself and with those that it will create
+	// (D4, D5). They are taken from the creator's own: ErrQuota. Defaults to none at all, and for root to
+	// no limit.
+	Quotas map[policy.Kind]int
 }
 
 // Profile is what people want to know of an account, and what decides nothing.
@@ -48,6 +52,9 @@ func (a Actor) CreateAccount(ctx context.Context, params CreateAccountParams) (A
 			}
 		}
 		if err := c.insert(account); err != nil {
+			return err
+		}
+		if err := c.allot(account, params.Quotas); err != nil {
 			return err
 		}
 		warnings, err = c.warnings(account)
@@ -197,7 +204,7 @@ func (a Actor) Account(ctx context.Context, id policy.AccountID) (Account, error
 
 // readAbout guards reading about one account: oneself, or whoever may see the list.
 func (a Actor) readAbout(ctx context.Context, id policy.AccountID) error {
-	if id != "" && id == a.sub.ID() {
+	if id != "" && id == a.sub.ID() && a.sub.key == "" {
 		return a.member(ctx)
 	}
 	return a.read(ctx, a.rules().Permissions.ListAccounts)

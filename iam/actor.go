@@ -102,14 +102,22 @@ func (a Actor) writeAside(ctx context.Context, need policy.Permission, r policy.
 	return a.refused(ctx, need, a.transact(ctx, a.storeWriteAside, guard, do))
 }
 
-// own runs what everybody who is active may do about themselves.
+// own runs what everybody who is active may do about themselves. A key of theirs may not.
 func (a Actor) own(ctx context.Context, do func(c *change) error) error {
-	return a.refused(ctx, "", a.transact(ctx, a.storeWrite, a.activeMember, do))
+	return a.refused(ctx, "", a.transact(ctx, a.storeWrite, a.inPerson, do))
 }
 
 // ownAside is own for what decides nothing.
 func (a Actor) ownAside(ctx context.Context, do func(c *change) error) error {
-	return a.refused(ctx, "", a.transact(ctx, a.storeWriteAside, a.activeMember, do))
+	return a.refused(ctx, "", a.transact(ctx, a.storeWriteAside, a.inPerson, do))
+}
+
+// inPerson lets through whoever is active, and acts by no key.
+func (a Actor) inPerson(h *policy.Holder) error {
+	if err := notByKey(h, "changes nothing about its account"); err != nil {
+		return err
+	}
+	return a.activeMember(h)
 }
 
 // activeMember lets through whoever is active, by name: the system has nothing of its own.
@@ -171,6 +179,9 @@ func (c *change) reload() error {
 	default:
 		c.holder = record.holder(c.system.Policy, c.now)
 	}
+	if c.sub.key != "" {
+		return c.narrow()
+	}
 	return nil
 }
 
@@ -203,6 +214,9 @@ func (c *change) target(id policy.AccountID) (Account, error) {
 	account, err := c.account(id)
 	if err != nil || c.isSystem() {
 		return account, err
+	}
+	if err := notByKey(c.holder, "manages no accounts"); err != nil {
+		return Account{}, err
 	}
 	if account.Root {
 		if id != c.holder.ID() {

@@ -46,7 +46,7 @@ func impossibleIDs(w *world) {
 					if m.at == "" || i == 1 && notBySystem[name] {
 						continue
 					}
-					x := target{account: policy.AccountID(bad), grant: iam.GrantID(bad), project: "p1"}
+					x := target{account: policy.AccountID(bad), grant: iam.GrantID(bad), device: bad, project: "p1"}
 					x.binding = iam.Binding{Account: x.account, Role: emqx.ProjectUser, Project: "p1"}
 					if err := m.call(inOrg(o), actor, x); !errors.Is(err, iam.ErrNotFound) {
 						w.Errorf("%s with the id %s: got %v, want ErrNotFound", name, what, err)
@@ -166,8 +166,8 @@ func wrongParams(w *world) {
 }
 
 func noOrganization(w *world) {
-	o := w.organization(emqx.System())
 	g := guardedSystems()[0]
+	o := w.organization(g.system)
 	for what, id := range map[string]policy.OrgID{"unknown": "nowhere", "in other letters": policy.OrgID(strings.ToUpper(string(o.id)))} {
 		actor := o.svc.System("test").In(id)
 		x := target{account: o.account(emqx.ProjectUser), project: "p1", grant: "g"}

@@ -20,6 +20,9 @@
 // [Service.LookInvitation] shows and [Service.AcceptInvitation] uses up. The audit log is a chain of
 // hashes: [Actor.Events] reads it, [Actor.VerifyEvents] finds what was tampered with.
 //
+// Programs act by API keys: [Actor.CreateAPIKey] makes one, which never does more than its account may now,
+// within the key's scope. Package signin tells by its secret who comes.
+//
 // A [System] is a policy with the rules of its accounts' lives. Packages emqx, lanit and devicehub
 // hold one each. Package signin adds passwords, second factors and sessions; package outbox sends the
 // mail; package store implements [Store]; package iamhttp guards net/http handlers.

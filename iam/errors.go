@@ -23,6 +23,10 @@ var (
 	ErrRoot = errors.New("iam: the root account cannot be changed this way")
 	// ErrLastAdministrator says that nobody would be left to manage the organisation.
 	ErrLastAdministrator = errors.New("iam: the last administrator must stay")
+	// ErrHolds says that an account still holds resources: they are handed over or released first.
+	ErrHolds = errors.New("iam: the account still holds resources")
+	// ErrQuota says that a limit would be exceeded: see [Quota].
+	ErrQuota = errors.New("iam: the quota is exceeded")
 	// ErrConflict says that somebody else changed the organisation meanwhile: read again and repeat.
 	ErrConflict = errors.New("iam: changed meanwhile")
 	// ErrToken says that a link or a code is worth nothing: never was, was used, expired, taken back. Which of

@@ -39,8 +39,18 @@ const (
 	ProjectOpened    EventType = "project.opened"
 	ProjectClosed    EventType = "project.closed"
 	ProjectForgotten EventType = "project.forgotten"
-	GrantGiven       EventType = "grant.given"
+	GrantGiven       EventType = "grant.given" // a share of a resource too
 	GrantRevoked     EventType = "grant.revoked"
+
+	ResourceClaimed     EventType = "holding.claimed"
+	ResourceTransferred EventType = "holding.transferred"
+	ResourceReleased    EventType = "holding.released"
+	QuotaChanged        EventType = "quota.changed"
+
+	APIKeyCreated EventType = "api_key.created"
+	APIKeyUpdated EventType = "api_key.updated"
+	APIKeyDeleted EventType = "api_key.deleted"
+	APIKeyUsed    EventType = "api_key.used" // in vain: see Outcome
 
 	SignedIn            EventType = "session.signed_in" // or failed to: see Outcome
 	SignedOut           EventType = "session.signed_out"
@@ -83,8 +93,11 @@ func (c *change) append(e Event) error {
 func (a Actor) signs(e Event, ctx context.Context) Event {
 	origin := OriginOf(ctx)
 	e.Actor, e.Email, e.Reason, e.Role = a.sub.ID(), a.sub.email, a.reason, cut(joinRoles(a.sub.Roles()))
-	if a.isSystem() {
+	switch {
+	case a.isSystem():
 		e.Role = "system"
+	case a.sub.key != "":
+		e.Role = cut("api key " + string(a.sub.key))
 	}
 	e.Peer, e.Request = origin.peer(), origin.Request
 	return e

@@ -24,7 +24,10 @@ var changing = map[string]iam.EventType{
 	"Invite": iam.InvitationSent, "ImportInvitations": iam.InvitationSent, "ResendInvitation": iam.InvitationResent, "RevokeInvitation": iam.InvitationRevoked, "InvitationLink": iam.InvitationLinked,
 	"ChangeEmail": iam.EmailChangeAsked, "CancelEmailChange": iam.EmailChangeDropped, "OfferRoot": iam.RootOffered, "WithdrawRootOffer": iam.RootOfferWithdrawn,
 	"HandOver": iam.HandedOver, "UpdateOrganization": iam.OrganizationUpdated,
+	"Claim": iam.ResourceClaimed, "Release": iam.ResourceReleased, "Transfer": iam.ResourceTransferred,
+	"Share": iam.GrantGiven, "Unshare": iam.GrantRevoked, "SetQuota": iam.QuotaChanged,
 	"Record": "Tested", "ExportEvents": iam.EventsExported,
+	"CreateAPIKey": iam.APIKeyCreated, "UpdateAPIKey": iam.APIKeyUpdated, "DeleteAPIKey": iam.APIKeyDeleted,
 	"Manage": iam.AccountUnlocked, "Own": iam.PasswordChanged,
 }
 
@@ -81,9 +84,9 @@ func everyChange(w *world) {
 			equal(w, name+": revision", e.Revision, o.revision())
 			equal(w, name+": ordinal", e.Ordinal, first+i)
 		}
-		about := []string{string(x.account), string(x.project), string(o.id)}
+		about := []string{string(x.account), string(x.project), string(o.id), x.device, string(x.key), string(x.to)}
 		target := after[len(after)-1].Target
-		elsewhere := slices.Contains([]string{"CreateAccount", "Invite", "ImportInvitations", "Own"}, name) // about one who is new, and about oneself
+		elsewhere := slices.Contains([]string{"CreateAccount", "Invite", "ImportInvitations", "CreateAPIKey", "Own"}, name) // about what is new, and about oneself
 		equal(w, name+": is about the target", slices.Contains(about, target), !elsewhere)
 	}
 	for name := range changing {

@@ -9,7 +9,8 @@ import (
 
 // GiveGrant gives an account a single permission (D2), or a role for a while, on the organisation, a
 // project or one resource. It must lie in the actor's organisation, and end later if it ends. Root
-// needs no grant and gets none.
+// needs no grant and gets none. On a resource that an account holds, only its holder gives, and who stands
+// above the holder: see [Actor.Share].
 func (a Actor) GiveGrant(ctx context.Context, account policy.AccountID, g policy.Grant) (Grant, error) {
 	return a.giveGrant(ctx, account, g, func(c *change) error { return c.mayGive(g) })
 }
@@ -17,7 +18,8 @@ func (a Actor) GiveGrant(ctx context.Context, account policy.AccountID, g policy
 // GiveGrantOn gives an account a single permission on one resource, which the host has before it with
 // its project, owner and attributes, until a time or for ever (the zero time). The actor must be able to
 // do it to that very resource: what GiveGrant, which knows no owner, lets only those give who may do it
-// to everybody's. The grant stays when the resource changes hands: take it back then with RevokeGrant.
+// to everybody's. The grant stays when the resource changes hands, unless that is by Transfer: take it back
+// then with RevokeGrant. On a resource that an account holds, only its holder gives, and who stands above.
 func (a Actor) GiveGrantOn(ctx context.Context, account policy.AccountID, name policy.Permission, r policy.Resource, until time.Time) (Grant, error) {
 	g := policy.GrantPermission(name, policy.AtResource(r.Org, r.Kind, r.ID)).Until(until)
 	return a.giveGrant(ctx, account, g, func(c *change) error {
@@ -38,6 +40,9 @@ func (a Actor) giveGrant(ctx context.Context, account policy.AccountID, g policy
 			return err
 		}
 		if err := mayGive(c); err != nil {
+			return err
+		}
+		if err := c.notShared(g); err != nil {
 			return err
 		}
 		to, err := c.target(account)

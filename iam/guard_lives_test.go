@@ -7,10 +7,10 @@ import (
 	"github.com/castellan-iam/castellan/policy"
 )
 
-// notByRoot are methods that the root account of EMQX has no use for: it accepts nothing from itself, and
-// no row of the policy is about mail servers. TestRootTransfer and TestSettings have their events.
+// notByRoot are methods that the root account of EMQX has no use for: it accepts nothing from itself, it manages
+// everything without taking it, and no row of the policy is about mail servers. TestRootTransfer and TestSettings have their events.
 var notByRoot = map[string]bool{
-	"AcceptRoot": true, "MailServer": true, "SetMailServer": true, "RemoveMailServer": true, "TestMailServer": true,
+	"AcceptRoot": true, "TakeManagement": true, "MailServer": true, "SetMailServer": true, "RemoveMailServer": true, "TestMailServer": true,
 }
 
 // prepareLife makes what the methods about an account's life and an organisation's settings need.

@@ -24,6 +24,8 @@ type target struct {
 	grant   iam.GrantID
 	binding iam.Binding
 	to      policy.AccountID // who takes over, where somebody hands over
+	device  string           // what is held, where the system has such things
+	key     iam.APIKeyID
 }
 
 // guarded is a system with what its calls need.
@@ -35,17 +37,19 @@ type guarded struct {
 	task     policy.Permission // what GiveGrant gives, by those who may
 	bindable policy.Role       // what Bind binds by: least, where it can be bound
 	bound    []policy.Role     // the roles that are bound to projects
+	kind     policy.Kind       // what accounts hold
+	shared   policy.Permission // what is shared of it; none where they hold nothing
 }
 
 func guardedSystems() []guarded {
 	return []guarded{{
-		system: emqx.System(), strong: emqx.Administrator, least: emqx.ProjectUser, other: emqx.Auditor,
+		system: withHoldings(emqx.System()), kind: emqx.Deployment, shared: emqx.DeploymentView, strong: emqx.Administrator, least: emqx.ProjectUser, other: emqx.Auditor,
 		task: emqx.DeploymentView, bindable: emqx.ProjectUser, bound: []policy.Role{emqx.ProjectAdmin, emqx.ProjectUser},
 	}, {
-		system: lanit.System(), strong: lanit.Master, least: lanit.Member, other: lanit.BillingRole,
+		system: lanit.System(), kind: "device", strong: lanit.Master, least: lanit.Member, other: lanit.BillingRole,
 		task: lanit.ResourceView, bindable: lanit.Member,
 	}, {
-		system: devicehub.System(), strong: devicehub.SuperAdmin, least: devicehub.Basic, other: devicehub.Admin,
+		system: devicehub.System(), kind: devicehub.Device, shared: devicehub.DeviceView, strong: devicehub.SuperAdmin, least: devicehub.Basic, other: devicehub.Admin,
 		task: devicehub.SubaccountList, bindable: devicehub.Basic,
 	}}
 }
@@ -53,7 +57,7 @@ func guardedSystems() []guarded {
 // aimed is a method of Actor, called on a target. Its name is the method's; behind a blank it may
 // say how it is called.
 type aimed struct {
-	// at says which id of the target it looks up: account, grant, or none.
+	// at says which id of the target it looks up: account, grant, holding, key, or none.
 	at   string
 	call func(ctx context.Context, a iam.Actor, x target) error
 }
@@ -63,7 +67,7 @@ func (g guarded) methods() map[string]aimed {
 	at := func(what string, call func(ctx context.Context, a iam.Actor, x target) error) aimed {
 		return aimed{what, call}
 	}
-	return map[string]aimed{
+	all := map[string]aimed{
 		"Organization": at("", func(ctx context.Context, a iam.Actor, x target) error { return second(a.Organization(ctx)) }),
 		"Account":      at("account", func(ctx context.Context, a iam.Actor, x target) error { return second(a.Account(ctx, x.account)) }),
 		"Accounts": at("", func(ctx context.Context, a iam.Actor, x target) error {
@@ -172,6 +176,9 @@ func (g guarded) methods() map[string]aimed {
 
 		"RevokeGrant": at("grant", func(ctx context.Context, a iam.Actor, x target) error { return a.RevokeGrant(ctx, x.grant) }),
 	}
+	maps.Copy(all, g.holdingMethods())
+	maps.Copy(all, g.keyMethods())
+	return all
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -211,11 +218,13 @@ func (g guarded) target(o *org, method string) target {
 	case "CancelEmailChange", "OfferRoot", "RootOffer", "WithdrawRootOffer", "AcceptRoot", "HandOver", "MailServer", "RemoveMailServer", "TestMailServer":
 		g.prepareLife(o, method, &x)
 	}
+	g.prepareHolding(o, method, &x)
+	g.prepareKey(o, method, &x)
 	return x
 }
 
 // notBySystem are methods that an account uses in its own name: the system has nothing to offer or to accept.
-var notBySystem = map[string]bool{"Own": true, "OfferRoot": true, "WithdrawRootOffer": true, "AcceptRoot": true}
+var notBySystem = map[string]bool{"Own": true, "OfferRoot": true, "WithdrawRootOffer": true, "AcceptRoot": true, "Claim": true, "TakeManagement": true, "CreateAPIKey": true}
 
 // ofInvitations reports whether a method is about an account whose invitation is open.
 func ofInvitations(method string) bool {

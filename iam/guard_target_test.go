@@ -70,9 +70,15 @@ func (g guarded) aims(method, at string, foreign target) []aim {
 		return nil
 	}
 	foreignly := aim{name: "another's", at: func(_ *org, _ asker, usual target) target {
-		usual.account, usual.grant = foreign.account, foreign.grant
+		usual.account, usual.grant, usual.device, usual.key = foreign.account, foreign.grant, foreign.device, foreign.key
 		return usual
 	}}
+	if at == "key" {
+		return []aim{foreignly}
+	}
+	if at == "holding" {
+		return g.holdingAims(foreignly)
+	}
 	account := func(name string, id func(o *org, a asker) policy.AccountID) aim {
 		return aim{name: name, each: name == "oneself", at: func(o *org, a asker, usual target) target {
 			usual.account = id(o, a)
@@ -105,7 +111,7 @@ func (g guarded) aims(method, at string, foreign target) []aim {
 		all = append(all, account("root", func(o *org, _ asker) policy.AccountID { return o.rootID }))
 	}
 	switch method {
-	case "Account", "Bindings", "Grants", "ChangeEmail", "CancelEmailChange":
+	case "Account", "Bindings", "Grants", "Quotas", "ChangeEmail", "CancelEmailChange":
 		all = append(all, account("oneself", func(_ *org, a asker) policy.AccountID { return a.id }))
 	}
 	return all
@@ -120,10 +126,10 @@ func (g guarded) sameText(o *org, foreign map[string]target) {
 			continue
 		}
 		missing := foreign[name]
-		missing.account, missing.grant = "nobody", "none"
+		missing.account, missing.grant, missing.device, missing.key = "nobody", "none", "none", "none"
 		missing.binding.Account = "nobody"
 		odd := missing
-		odd.account, odd.grant = "a\x00", "g\x00"
+		odd.account, odd.grant, odd.device, odd.key = "a\x00", "g\x00", "d\x00", "k\x00"
 		for _, a := range []asker{{name: "root", actor: o.root()}, {name: "system", actor: o.system()}} {
 			want := m.call(inOrg(o), a.actor, missing)
 			for what, x := range map[string]target{"another organisation's": foreign[name], "an impossible": odd} {

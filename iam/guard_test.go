@@ -48,6 +48,8 @@ func (g guarded) askers(o *org) []asker {
 		must(o.system().GiveGrant(o.Context(), delegate, policy.GrantPermission(p, policy.AtOrg(o.id))))(o)
 	}
 	all = append(all, asker{"delegate", o.as(delegate), delegate})
+	strong := o.account(g.strong)
+	all = append(all, asker{"key", g.byKey(o, strong), strong})
 
 	was := func(name string, then func(id policy.AccountID) error) {
 		id := o.account(g.strong)
@@ -70,7 +72,7 @@ func (g guarded) askers(o *org) []asker {
 // permissions are those that the system's rules name, each once.
 func (g guarded) permissions() []policy.Permission {
 	p := g.system.Rules.Permissions
-	all := []policy.Permission{p.ListAccounts, p.ManageAccounts, p.ChangeRoles, p.GiveGrants, p.BindProjects, p.ForgetProjects, p.ReadEvents}
+	all := []policy.Permission{p.ListAccounts, p.ManageAccounts, p.ChangeRoles, p.GiveGrants, p.BindProjects, p.ForgetProjects, p.ReadEvents, p.ListKeys, p.ManageKeys}
 	slices.Sort(all)
 	all = slices.Compact(all)
 	return slices.DeleteFunc(all, func(p policy.Permission) bool { return p == "" })

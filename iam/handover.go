@@ -26,7 +26,8 @@ type HandOverParams struct {
 	To policy.AccountID
 	// Then is what becomes of From, in the same transaction. Defaults to ThenKeep.
 	Then Departure
-	// DropRest deletes From also when To cannot take everything. Defaults to refusing that.
+	// DropRest deletes From also when To cannot take everything: resources that are left over are released.
+	// Defaults to refusing that.
 	DropRest bool
 	// Also runs in the transaction, behind what is handed over and before From goes: for the host's own rows, such
 	// as devices and files. Defaults to nothing.
@@ -37,6 +38,7 @@ type HandOverParams struct {
 type Handover struct {
 	Bindings    []Binding // as To has them now, also where it had them before
 	Grants      []Grant   // as To has them now: with new ids and the same end
+	Holdings    []Holding // as To has them now: nobody has grants on them any more
 	Invitations []Invitation
 	Rest        Rest
 }
@@ -44,17 +46,19 @@ type Handover struct {
 // Rest is what cannot be handed over: it stays with From, and goes when that is deleted.
 type Rest struct {
 	Bindings    []Binding    // by roles that To does not hold
-	Grants      []Grant      // which the policy does not know any more, or To is root and needs none
+	Grants      []Grant      // which the policy does not know any more, or To is root and needs none; shares that the actor could not give
+	Holdings    []Holding    // for which To's quota has no room, or which the Rules do not know any more
 	Invitations []Invitation // that To, or who hands them over, could not send today: they die with From's right to invite
 }
 
 // HandOver gives what an account holds to another, in one transaction: its bindings, for the roles that the other
-// holds; its grants, each until its end; and the open invitations that it sent. Roles are not handed over. The actor must
-// be able to manage both accounts, and to bind and to give all that is moved (SB-61). Then the account stays, is
-// disabled or is deleted, as Disable and Delete do it.
+// holds; its grants, each until its end; the resources that it holds, as Transfer does it, as far as the other's
+// quota goes; and the open invitations that it sent. Roles are not handed over, nor are API keys: whoever has
+// their secrets would act for the other, so they die with the account. The actor must be able to manage both accounts, and to bind, to give and to transfer all that is moved (SB-61). Then the account stays, is disabled or is
+// deleted, as Disable and Delete do it.
 //
-// With ThenDelete it is refused with a FieldError for DropRest, unless that is set, when bindings or grants
-// would be left over; the result says which, and nothing was done.
+// With ThenDelete it is refused with a FieldError for DropRest, unless that is set, when bindings, grants or
+// resources would be left over; the result says which, and nothing was done.
 func (a Actor) HandOver(ctx context.Context, params HandOverParams) (Handover, error) {
 	need := a.rules().Permissions.ManageAccounts
 	var done Handover
@@ -80,8 +84,12 @@ func (c *change) handOver(params HandOverParams) (Handover, error) {
 	if err := c.moveGrants(&done, from, to); err != nil {
 		return Handover{}, err
 	}
-	if left := len(done.Rest.Bindings) + len(done.Rest.Grants); left > 0 && params.Then == ThenDelete && !params.DropRest {
-		return Handover{Rest: done.Rest}, invalid("DropRest", "%d bindings or grants cannot be handed over and would be lost", left)
+	if err := c.moveHoldings(&done, from, to, params.Then); err != nil {
+		return Handover{}, err
+	}
+	left := len(done.Rest.Bindings) + len(done.Rest.Grants) + len(done.Rest.Holdings)
+	if left > 0 && params.Then == ThenDelete && !params.DropRest {
+		return Handover{Rest: done.Rest}, invalid("DropRest", "%d bindings, grants or resources cannot be handed over and would be lost", left)
 	}
 	if err := c.moveInvitations(&done, from, to); err != nil {
 		return Handover{}, err
@@ -98,7 +106,7 @@ func (c *change) handOver(params HandOverParams) (Handover, error) {
 	case ThenDisable:
 		_, err = c.setStatus(from.ID, AccountDisabled, Disabled, Active, Pending)
 	case ThenDelete:
-		err = c.remove(from)
+		err = c.dropAndRemove(done.Rest, from)
 	}
 	return done, err
 }
@@ -156,17 +164,18 @@ func (c *change) moveGrants(done *Handover, from, to Account) error {
 	if err != nil {
 		return err
 	}
-	need := c.system.Rules.Permissions.GiveGrants
 	for _, old := range grants {
 		if to.Root || c.system.Policy.CheckGrant(old.Grant) != nil {
 			done.Rest.Grants = append(done.Rest.Grants, old)
 			continue
 		}
-		if err := c.may(c.holder, need, c.orgWide(need)); err != nil {
+		passes, err := c.passes(old.Grant)
+		if err != nil {
 			return err
 		}
-		if err := c.mayGive(old.Grant); err != nil {
-			return err
+		if !passes {
+			done.Rest.Grants = append(done.Rest.Grants, old)
+			continue
 		}
 		if err := c.revokeGrant(old); err != nil {
 			return err
@@ -238,6 +247,7 @@ func (h Handover) changes(to policy.AccountID) []FieldChange {
 		changed("to", "", string(to)),
 		changed("bindings", "", strconv.Itoa(len(h.Bindings))),
 		changed("grants", "", strconv.Itoa(len(h.Grants))),
+		changed("holdings", "", strconv.Itoa(len(h.Holdings))),
 		changed("invitations", "", strings.Join(invited, " ")),
 	}
 }

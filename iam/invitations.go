@@ -58,6 +58,9 @@ type InviteParams struct {
 	Bindings []Binding
 	// Profile is everything else about the person. Defaults to nothing.
 	Profile Profile
+	// Quotas are how many resources of a kind the account may have: see [CreateAccountParams]. They are the
+	// account's from the invitation on, accepted or not (SB-73). Defaults to none at all.
+	Quotas map[policy.Kind]int
 	// Also runs in the transaction, behind everything else: for rows that hang on the account, such as its
 	// first password. Defaults to nothing.
 	Also func(c Change) error
@@ -81,7 +84,7 @@ func (a Actor) Invite(ctx context.Context, params InviteParams) (Invitation, []W
 }
 
 // invite checks everything before it writes anything, so that a refusal leaves nothing behind: many are
-// invited in one transaction.
+// invited in one transaction. Only quotas, which those many have none of, are looked at behind it.
 func (c *change) invite(params InviteParams) (Invitation, []Warning, error) {
 	account, err := c.invited(params)
 	if err != nil {
@@ -92,6 +95,9 @@ func (c *change) invite(params InviteParams) (Invitation, []Warning, error) {
 		err = c.replaceExpired(account, err)
 	}
 	if err != nil {
+		return Invitation{}, nil, err
+	}
+	if err := c.allot(account, params.Quotas); err != nil {
 		return Invitation{}, nil, err
 	}
 	for _, b := range params.Bindings {

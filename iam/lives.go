@@ -146,7 +146,8 @@ func (c *change) endAccess(id policy.AccountID) error {
 }
 
 // Delete removes an account with its roles, bindings and grants, for ever (E14). Its address can be
-// used again and inherits nothing.
+// used again and inherits nothing. Who holds resources is not deleted, which is ErrHolds: HandOver and
+// Release take them from it. The accounts that it created move up to its own creator, with their quotas.
 func (a Actor) Delete(ctx context.Context, id policy.AccountID) error {
 	need := a.rules().Permissions.ManageAccounts
 	return a.write(ctx, need, a.orgWide(need), func(c *change) error {
@@ -162,6 +163,13 @@ func (a Actor) Delete(ctx context.Context, id policy.AccountID) error {
 func (c *change) remove(account Account) error {
 	if err := notRoot(account); err != nil {
 		return err
+	}
+	held, err := c.tx.Holdings(c.ctx, c.org, HoldingQuery{Account: account.ID, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(held) > 0 {
+		return &FieldError{Field: "Account", Problem: "it still holds resources: hand them over or release them", Reason: ErrHolds}
 	}
 	if err := c.endOffer(account.ID); err != nil {
 		return err

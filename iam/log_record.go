@@ -75,7 +75,7 @@ func (p RecordParams) check() error {
 // namespaces are what the types of the library's own events begin with.
 var namespaces = [...]string{
 	"organization.", "account.", "invitation.", "project.", "grant.", "session.", "password.", "second_factor.",
-	"events.", "authorization.",
+	"events.", "authorization.", "api_key.", "holding.", "quota.",
 }
 
 const typeBytes = letters + digits + ".:-_"

@@ -73,7 +73,10 @@ func (c *change) insertRoot(params CreateAccountParams) (Account, error) {
 		return Account{}, err
 	}
 	account.Root = true
-	return account, c.insert(account)
+	if err := c.insert(account); err != nil {
+		return Account{}, err
+	}
+	return account, c.allot(account, params.Quotas)
 }
 
 // Organization returns the actor's own organisation.

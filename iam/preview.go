@@ -7,15 +7,17 @@ import (
 	"github.com/castellan-iam/castellan/policy"
 )
 
-// Removal is what disabling or deleting an account ends. Its bindings and grants are gone with Delete, and rest
-// while it is disabled; the rest ends with either.
+// Removal is what disabling or deleting an account ends. Its bindings, grants and API keys are gone with
+// Delete, and rest while it is disabled; the rest ends with either.
 type Removal struct {
 	Account Account
-	// Refusal is the error that Delete returns, such as ErrRoot or ErrLastAdministrator; nil when it deletes.
+	// Refusal is the error that Delete returns, such as ErrRoot, ErrLastAdministrator or ErrHolds; nil when it deletes.
 	Refusal     error
 	Sessions    int
+	APIKeys     int          // they go with Delete, and rest while it is disabled
 	Bindings    []Binding    // sorted by project and role
 	Grants      []Grant      // those that have not ended, sorted by id
+	Holdings    []Holding    // sorted by kind and id; they keep it from being deleted
 	Invitations []Invitation // the open ones that it sent: their links die with its right to invite (SB-18)
 	EmailChange *EmailChange // the change of its address that waits; nil for none
 	RootOffer   *RootOffer   // the offer to it that waits; nil for none
@@ -48,10 +50,16 @@ func (c *change) preview(account Account) (Removal, error) {
 		return Removal{}, err
 	}
 	removal.Sessions = len(sessions)
+	if removal.APIKeys, err = c.keysOf(account.ID); err != nil {
+		return Removal{}, err
+	}
 	if removal.Bindings, err = c.tx.Bindings(c.ctx, c.org, account.ID); err != nil {
 		return Removal{}, err
 	}
 	if removal.Grants, err = c.liveGrants(account.ID); err != nil {
+		return Removal{}, err
+	}
+	if removal.Holdings, err = c.holdings(account.ID); err != nil {
 		return Removal{}, err
 	}
 	if removal.Invitations, err = c.openInvitations(account.ID); err != nil {
@@ -73,7 +81,7 @@ func (c *change) preview(account Account) (Removal, error) {
 	}
 	// Whether it goes is tried, for then there is one rule about it: the transaction is taken back.
 	err = c.remove(account)
-	if err != nil && !errors.Is(err, ErrRoot) && !errors.Is(err, ErrLastAdministrator) {
+	if err != nil && !errors.Is(err, ErrRoot) && !errors.Is(err, ErrLastAdministrator) && !errors.Is(err, ErrHolds) {
 		return Removal{}, err
 	}
 	removal.Refusal = err
@@ -90,6 +98,20 @@ func (c *change) liveGrants(id policy.AccountID) ([]Grant, error) {
 		}
 	}
 	return live, err
+}
+
+// holdings is everything that an account holds.
+func (c *change) holdings(id policy.AccountID) ([]Holding, error) {
+	var all []Holding
+	q := HoldingQuery{Account: id, Limit: 1000}
+	for {
+		page, err := c.tx.Holdings(c.ctx, c.org, q)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		q.After = page[len(page)-1].Position()
+	}
 }
 
 // openInvitations are those that an account sent and that can still be accepted by their times.

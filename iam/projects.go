@@ -51,8 +51,8 @@ func (c *change) mayOpen(p Project) error {
 	return nil
 }
 
-// ForgetProject removes every binding, grant and choice of a project, for a host that deletes it:
-// call it in the same transaction, with WithStore.
+// ForgetProject removes every binding, grant and choice of a project, and takes it out of the scopes of
+// API keys, for a host that deletes it: call it in the same transaction, with WithStore.
 func (a Actor) ForgetProject(ctx context.Context, project policy.ProjectID) error {
 	need := a.rules().Permissions.ForgetProjects
 	return a.write(ctx, need, a.project(need, project), func(c *change) error {
@@ -72,6 +72,9 @@ func (a Actor) ForgetProject(ctx context.Context, project policy.ProjectID) erro
 			if err := c.record(GrantRevoked, string(g.Account), changed("grant", g.Grant.String(), "")); err != nil {
 				return err
 			}
+		}
+		if err := c.forgetInKeys(project); err != nil {
+			return err
 		}
 		return c.record(ProjectForgotten, string(project))
 	})

@@ -25,7 +25,7 @@ func (c *change) transferRoot(from, to policy.AccountID) (Account, error) {
 	if err := c.dropOffer(); err != nil {
 		return Account{}, err
 	}
-	if err := c.tx.MoveRoot(c.ctx, to); err != nil {
+	if err := c.moveRoot(former, next); err != nil {
 		return Account{}, err
 	}
 	if _, err := c.settle(former, false, c.system.Rules.FormerRoot); err != nil {

@@ -56,6 +56,9 @@ type Rules struct {
 	// FormerRoot is the role of the account that was root, once another one is. Defaults to none: root cannot
 	// be handed over.
 	FormerRoot policy.Role
+	// Holdings are the kinds of resources that belong to accounts (D5, D8, D9), each once. Defaults to none:
+	// the host keeps owners itself.
+	Holdings []HeldKind
 	// Permissions are the rows of the policy that an Actor needs.
 	Permissions Permissions
 }
@@ -67,6 +70,7 @@ type Permissions struct {
 	ManageAccounts policy.Permission // create, change, disable, delete
 	ChangeRoles    policy.Permission // give and take roles
 	GiveGrants     policy.Permission // give and take grants
+	ChangeQuotas   policy.Permission // change the quotas of accounts that are there (D7)
 	BindProjects   policy.Permission // bind accounts to a project, open it to all
 	ForgetProjects policy.Permission // forget a project that the host deletes
 	ReadEvents     policy.Permission // read the audit log
@@ -74,6 +78,8 @@ type Permissions struct {
 	ReadMailServer policy.Permission // see the organisation's own mail server (D3)
 	EditMailServer policy.Permission // change it
 	TestMailServer policy.Permission // test it
+	ListKeys       policy.Permission // see API keys (E18)
+	ManageKeys     policy.Permission // make, change and delete them
 }
 
 // FirstPassword is who chooses an account's first password.
@@ -160,12 +166,21 @@ func (s System) check() error {
 	}
 	needs := s.Rules.Permissions
 	for _, name := range []policy.Permission{
-		needs.ListAccounts, needs.ManageAccounts, needs.ChangeRoles, needs.GiveGrants,
+		needs.ListAccounts, needs.ManageAccounts, needs.ChangeRoles, needs.GiveGrants, needs.ChangeQuotas,
 		needs.BindProjects, needs.ForgetProjects, needs.ReadEvents, needs.ExportEvents,
 		needs.ReadMailServer, needs.EditMailServer, needs.TestMailServer,
+		needs.ListKeys, needs.ManageKeys,
 	} {
 		if name != "" && !s.Policy.Knows(name.Kind(), name.Action()) {
 			return fmt.Errorf("iam: system %q: the rules name the permission %q, which the policy does not declare", s.Name, name)
+		}
+	}
+	for i, k := range s.Rules.Holdings {
+		if err := k.check(s.Policy); err != nil {
+			return fmt.Errorf("iam: system %q: %w", s.Name, err)
+		}
+		if slices.ContainsFunc(s.Rules.Holdings[:i], func(before HeldKind) bool { return before.Kind == k.Kind }) {
+			return fmt.Errorf("iam: system %q: the rules hold the kind %q twice", s.Name, k.Kind)
 		}
 	}
 	return nil

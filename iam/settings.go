@@ -39,6 +39,9 @@ func (c *change) asAdministrator() error {
 	if c.isSystem() || len(c.system.Rules.Administrators) == 0 {
 		return nil
 	}
+	if err := notByKey(c.holder, "does not change the organisation"); err != nil {
+		return err
+	}
 	account, err := c.account(c.sub.ID())
 	if err == nil && !account.Root && !c.isAdministrator(account) {
 		return refuse(account.ID, policy.NoGrant, "only root and the administrators change the organisation")

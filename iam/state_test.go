@@ -17,7 +17,8 @@ var tables = map[string]string{
 	"iam_organizations": "id", "iam_accounts": "org_id", "iam_account_roles": "org_id", "iam_bindings": "org_id",
 	"iam_grants": "org_id", "iam_projects": "org_id", "iam_events": "org_id", "iam_invitations": "org_id", "iam_tokens": "org_id",
 	"iam_email_changes": "org_id", "iam_root_offers": "org_id", "iam_credentials": "org_id", "iam_recovery_codes": "org_id",
-	"iam_sessions": "org_id", "iam_mails": "org_id", "iam_mail_servers": "org_id",
+	"iam_sessions": "org_id", "iam_mails": "org_id", "iam_mail_servers": "org_id", "iam_api_keys": "org_id",
+	"iam_holdings": "org_id", "iam_quotas": "org_id",
 }
 
 // ofNobody are the tables whose rows are no organisation's.

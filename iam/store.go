@@ -17,6 +17,7 @@ type Store interface {
 	SessionStore
 	Throttle
 	Outbox
+	APIKeyStore
 
 	// Write runs do in one transaction on an organisation, which it holds against every other
 	// Write on the same organisation, on every node, until it ends: what do reads through tx, no
@@ -41,10 +42,12 @@ type Reader interface {
 	SubjectReader
 	AccountReader
 	BindingReader
+	HoldingReader
 	AuditReader
 	InvitationReader
 	CredentialReader
 	MailReader
+	APIKeyReader
 }
 
 // SubjectReader reads what decides.
@@ -159,9 +162,11 @@ type Tx interface {
 	Reader
 	AccountWriter
 	BindingWriter
+	HoldingWriter
 	InvitationWriter
 	CredentialWriter
 	MailWriter
+	APIKeyWriter
 
 	// UpdateOrganization writes the organisation's Name and SecondFactor. Another organisation is ErrNotFound.
 	UpdateOrganization(ctx context.Context, o Organization) error
@@ -191,8 +196,9 @@ type AccountWriter interface {
 	MoveRoot(ctx context.Context, to policy.AccountID) error
 
 	// DeleteAccount removes an account with everything that hangs on it: roles, bindings, grants,
-	// invitation, credential, recovery codes, sessions, tokens, a change of its address, and an offer of
-	// the root account by it or to it. Its mails stay. It is ErrNotFound when there is no such account.
+	// holdings, limits, invitation, credential, recovery codes, sessions, API keys, tokens, a change of its
+	// address, and an offer of the root account by it or to it. Its mails stay. The accounts that it created count
+	// as created by its own creator from then on. It is ErrNotFound when there is no such account.
 	DeleteAccount(ctx context.Context, id policy.AccountID) error
 }
 
@@ -236,11 +242,11 @@ type Event struct {
 	Outcome  Outcome
 	Actor    policy.AccountID // who acted; "" for the system, and for nobody known
 	Email    Email            // the actor's address at that time
-	Role     string           // what the actor was at that time: its roles, "system", or "" for nobody known
+	Role     string           // what the actor was at that time: its roles, "system", "api key" with its id, or "" for nobody known
 	Reason   string           // why the system acted; "" for an account
 	Peer     string           // the IP address that the request came from; "" when the host does not say
 	Request  string           // the host's id of the request; "" when the host does not say
-	Target   string           // what was changed: the id of an account, project, grant or organisation
+	Target   string           // what was changed: the id of an account, project, grant, resource or organisation
 	Changes  []FieldChange    // in a fixed order for each Type
 	Hash     string           // links the event to the one before it; "" from before there was a chain
 }

@@ -15,6 +15,7 @@ type Subject struct {
 	email    Email
 	revision int64
 	pinned   bool // as it was when its session was opened (L10)
+	key      APIKeyID
 }
 
 // ID returns the account, and "" for the zero Subject.
@@ -23,7 +24,10 @@ func (s Subject) ID() policy.AccountID { return s.holder.ID() }
 // Org returns the organisation that the account belongs to.
 func (s Subject) Org() policy.OrgID { return s.holder.Org() }
 
-// Root reports whether it is the organisation's root account.
+// Key returns the API key by which the account acts, and "" when it acts itself.
+func (s Subject) Key() APIKeyID { return s.key }
+
+// Root reports whether it is the organisation's root account. A key of root's is not.
 func (s Subject) Root() bool { return s.root }
 
 // Status returns the account's status.
@@ -32,8 +36,13 @@ func (s Subject) Status() Status { return s.status }
 // Email returns the account's address.
 func (s Subject) Email() Email { return s.email }
 
-// Roles returns the roles that the account holds in its organisation.
-func (s Subject) Roles() []policy.Role { return s.holder.Roles() }
+// Roles returns the roles that the account holds in its organisation. An API key has none.
+func (s Subject) Roles() []policy.Role {
+	if s.key != "" {
+		return nil
+	}
+	return s.holder.Roles()
+}
 
 // Revision returns the revision of the organisation with which the subject was loaded.
 func (s Subject) Revision() int64 { return s.revision }

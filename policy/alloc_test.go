@@ -7,7 +7,7 @@ import (
 	"github.com/castellan-iam/castellan/policy"
 )
 
-// Deciding allocates nothing: allowed or not, with conditions, with many bindings, with the reason.
+// Deciding allocates nothing: allowed or not, with conditions, with many bindings, narrowed, with the reason.
 // It is not parallel: the allocations of other tests would count.
 func TestDecidingAllocatesNothing(t *testing.T) {
 	p := platform(t)
@@ -34,14 +34,16 @@ func TestDecidingAllocatesNothing(t *testing.T) {
 		"an unbound project":  {"rename", policy.Kind("deployment").In("acme", "project 1000")},
 		"a single permission": {"view", policy.Kind("ticket").Of("acme")},
 	}
-	for _, grants := range [][]policy.Grant{few, many} {
-		h := holding(p, grants...)
+	scope := policy.Scope{Permissions: p.Vocabulary()[20:], Projects: []policy.ProjectID{"p1", "project 999"}}
+	for holder, h := range map[string]*policy.Holder{
+		"few": holding(p, few...), "many": holding(p, many...), "narrowed": holding(p, many...).Within(scope),
+	} {
 		for name, ask := range requests {
 			if n := testing.AllocsPerRun(100, func() { h.Can(ask.action, ask.resource) }); n != 0 {
-				t.Errorf("%d grants, %s: Can allocates %v times", len(grants), name, n)
+				t.Errorf("%s grants, %s: Can allocates %v times", holder, name, n)
 			}
 			if n := testing.AllocsPerRun(100, func() { h.Decide(ask.action, ask.resource) }); n != 0 {
-				t.Errorf("%d grants, %s: Decide allocates %v times", len(grants), name, n)
+				t.Errorf("%s grants, %s: Decide allocates %v times", holder, name, n)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,6 +205,17 @@ func BenchmarkPolicy(b *testing.B) {
 		yes := policy.Kind("deployment.cluster_linking").In("acme", "p1").With("plan", "premium")
 		no := yes.With("plan", "basic")
 		run(b, []ask{{holder: h, action: "manage", resource: yes}, {holder: h, action: "manage", resource: no}}, canOf)
+	})
+	b.Run("decide/Can, narrowed to a scope", func(b *testing.B) {
+		scope := policy.Scope{Permissions: p.Vocabulary()}
+		for i := range benchProjects {
+			scope.Projects = append(scope.Projects, policy.ProjectID(fmt.Sprintf("project-%03d", i)))
+		}
+		narrowed := slices.Clone(asks)
+		for i := range narrowed {
+			narrowed[i].holder = narrowed[i].holder.Within(scope)
+		}
+		run(b, narrowed, canOf)
 	})
 	tenfold := newWorld(tenfold(b), benchOrgs)
 	b.Run("decide/by hand, 10 times the rows", func(b *testing.B) {

@@ -156,7 +156,8 @@ func Request(subject AccountID, action Action, r Resource) []any {
 // Enforcer returns a new Casbin enforcer with the same model, rules and conditions, in which the
 // holders have what they hold: Enforce(Request(…)...) gives the answers of [Holder.Can]. It is for
 // comparing, and for hosts with Casbin tooling; it is slower, and as safe for concurrent use as
-// Casbin's own. Grants that end later do not end in it.
+// Casbin's own. Grants that end later do not end in it. A narrowed holder has nothing there: see
+// [Holder.Effective].
 func (p *Policy) Enforcer(holders ...*Holder) (*casbin.Enforcer, error) {
 	m, err := loadModel(p.config.Model)
 	if err != nil {

@@ -70,6 +70,9 @@ func anyLevel(own bool) situationSet {
 // resource of the place, conditional or not, counts against it.
 func (h *Holder) has(pi int32, g Grant, own bool, condition *Condition) bool {
 	at := g.At
+	if !h.leaves(pi, at.Project) {
+		return false // and of a single resource, the project is anyone's guess
+	}
 	if !h.active || at.Org != h.org || h.deniedWithin(pi, at, own) {
 		return false
 	}
@@ -130,6 +133,8 @@ type CeilingError struct {
 	Invalid error
 	// NotGiven is set when no role of the giver may give the role (the p2 rows of the policy).
 	NotGiven bool
+	// Narrowed is set when the giver is narrowed to a scope: such a holder gives nothing.
+	Narrowed bool
 	// Missing is what the grant would give that the giver lacks.
 	Missing []Permission
 }
@@ -139,6 +144,8 @@ func (e *CeilingError) Error() string {
 	switch {
 	case e.Invalid != nil:
 		return e.Invalid.Error()
+	case e.Narrowed:
+		return fmt.Sprintf("policy: %s may not give %s: who is narrowed to a scope gives nothing", orNobody(e.Giver), e.Grant)
 	case e.NotGiven:
 		return fmt.Sprintf("policy: %s may not give %s", orNobody(e.Giver), e.Grant)
 	default:
@@ -155,7 +162,8 @@ func (e *CeilingError) Unwrap() error { return e.Invalid }
 
 // MayGrant returns nil when the holder may give the grant to another, and a [*CeilingError]
 // otherwise. A role needs a p2 row for one of the holder's roles; a role and a single permission
-// alike must give nothing that the holder lacks at that place (SB-61). Whether the holder may
+// alike must give nothing that the holder lacks at that place (SB-61). A narrowed holder gives nothing: see
+// [Holder.Within]. Whether the holder may
 // manage the other account at all is not asked here.
 func (h *Holder) MayGrant(g Grant) error {
 	refusal := &CeilingError{Giver: h.ID(), Grant: g}
@@ -165,6 +173,9 @@ func (h *Holder) MayGrant(g Grant) error {
 		return refusal
 	case h.policy.CheckGrant(g) != nil:
 		refusal.Invalid = h.policy.CheckGrant(g)
+		return refusal
+	case h.narrowed:
+		refusal.Narrowed = true
 		return refusal
 	case g.At.Org != h.org, g.Role != "" && !h.gives(g):
 		refusal.NotGiven = true
@@ -193,6 +204,9 @@ func (h *Holder) MayGrantOn(name Permission, r Resource, until time.Time) error 
 		return refusal
 	case h.policy.CheckGrant(g) != nil:
 		refusal.Invalid = h.policy.CheckGrant(g)
+		return refusal
+	case h.narrowed:
+		refusal.Narrowed = true
 		return refusal
 	}
 	pi, _ := h.policy.permission(name)

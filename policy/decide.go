@@ -10,6 +10,9 @@ func (h *Holder) Can(action Action, r Resource) bool {
 	if !known {
 		return false
 	}
+	if h.narrowed && !h.scope.covers(pi, r.Project) {
+		return false
+	}
 	sum := h.sum(pi, &r)
 	switch {
 	case sum.denies():

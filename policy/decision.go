@@ -17,7 +17,8 @@ type Decision struct {
 	// condition does not hold. It is zero when no rule matched, and for the grant of a single permission.
 	Rule Rule
 	// Grant is what the subject holds and the rule was reached through. For [Expired] it is the
-	// grant that has ended, for [ReadOnly] the one that allows to view.
+	// grant that has ended, for [ReadOnly] the one that allows to view, for [OutOfScope] the one by
+	// which the subject may, but for the scope.
 	Grant Grant
 
 	holder *Holder
@@ -58,6 +59,8 @@ func (h *Holder) decide(d *Decision, pi int32) {
 	switch {
 	case v.deny != nil:
 		d.set(DeniedByRule, v.deny, v.denyHeld)
+	case v.allow != nil && !h.leaves(pi, d.Resource.Project):
+		d.set(OutOfScope, v.allow, v.allowHeld)
 	case v.allow != nil:
 		d.set(Allowed, v.allow, v.allowHeld)
 	case v.unmet != nil:
@@ -88,7 +91,7 @@ func (h *Holder) explainAbsence(d *Decision, pi int32) {
 		return
 	}
 	if view, known := h.policy.index.find(d.Resource.Kind, View); known {
-		if v := h.weigh(view, &d.Resource); v.allows() {
+		if v := h.weigh(view, &d.Resource); v.allows() && h.leaves(view, d.Resource.Project) {
 			d.set(ReadOnly, v.allow, v.allowHeld)
 		}
 	}
@@ -139,6 +142,8 @@ func (d Decision) String() string {
 		return what + fmt.Sprintf(": read only, by %s, holding %s", rule, d.Grant)
 	case NoGrant:
 		return what + ": nothing that it holds there allows it"
+	case OutOfScope:
+		return what + fmt.Sprintf(": the scope to which it is narrowed does not reach that; without it, allowed by %s, holding %s", rule, d.Grant)
 	case Unavailable:
 		return what + ": the facts to decide by could not be read"
 	default:

@@ -43,6 +43,8 @@ func TestDecisionsReadAsSentences(t *testing.T) {
 		{policy.Expired, ann.Decide("view", policy.Kind("audit_log").Of("acme")), "ann may not audit_log:view: audit_log:view at org/acme until 2026-01-02T00:00:00Z has ended"},
 		{policy.ReadOnly, ann.Decide("delete", d1), "ann may not deployment:delete: read only, by ../policy.csv:LINE, holding project_user at org/acme/project/p1"},
 		{policy.NoGrant, ann.Decide("manage", policy.Kind("api_key").Of("acme")), "ann may not api_key:manage: nothing that it holds there allows it"},
+		{policy.OutOfScope, ann.Within(policy.Scope{AllProjects: true}).Decide("rename", d1),
+			"ann may not deployment:rename: the scope to which it is narrowed does not reach that; without it, allowed by ../policy.csv:LINE, holding project_user at org/acme/project/p1"},
 		{policy.Unavailable, policy.Decision{Reason: policy.Unavailable, Subject: "ann", Action: "view", Resource: d1}, "ann may not deployment:view: the facts to decide by could not be read"},
 	}
 	said := make(map[policy.Reason]bool)

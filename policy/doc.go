@@ -13,7 +13,8 @@
 //
 // The words are the same everywhere. A [Role] is a named bundle of permissions. A [Permission] is a
 // [Kind] of resource and an [Action]. A [Resource] lies in an organisation and mostly in a project. A
-// [Grant] is a role or a single permission held at a [Place]. A [Reach] is where all of it leads.
+// [Grant] is a role or a single permission held at a [Place]. A [Reach] is where all of it leads. A [Scope]
+// takes away from it, for who acts by less than everything that they hold: see [Holder.Within].
 //
 // # The CSV
 //

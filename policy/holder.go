@@ -13,6 +13,8 @@ type Holder struct {
 	id     AccountID
 	org    OrgID
 	active bool
+	// narrowed is set where scope is: it stands among what every decision reads.
+	narrowed bool
 
 	orgWide  []held
 	orgBuf   [2]held        // room for orgWide, beside what a decision reads anyway
@@ -27,6 +29,7 @@ type Holder struct {
 
 	grants  []Grant // what the indexes of held point to
 	expired []Grant
+	scope   *narrowing
 }
 
 // HolderParams say who holds what.
@@ -194,8 +197,8 @@ func (h *Holder) Policy() *Policy {
 	return h.policy
 }
 
-// Grants returns what is held: grants that ended, that the policy does not know or that lie in
-// another organisation are not among them.
+// Grants returns what is held, whatever a scope leaves of it: grants that ended, that the policy does
+// not know or that lie in another organisation are not among them.
 func (h *Holder) Grants() []Grant {
 	if h == nil {
 		return nil
@@ -204,9 +207,10 @@ func (h *Holder) Grants() []Grant {
 }
 
 // Effective returns what decides: nothing for an inactive holder, and otherwise the grants, with
-// the roles of the organisation bound to every open project.
+// the roles of the organisation bound to every open project. It is nothing for a narrowed holder too,
+// for no grants say what a scope leaves: see [Holder.Within].
 func (h *Holder) Effective() []Grant {
-	if h == nil || !h.active {
+	if h == nil || !h.active || h.narrowed {
 		return nil
 	}
 	all := slices.Clone(h.grants)
@@ -220,7 +224,8 @@ func (h *Holder) Effective() []Grant {
 	return all
 }
 
-// Roles returns the roles held in the whole organisation, in the order in which they were given.
+// Roles returns the roles held in the whole organisation, in the order in which they were given, whatever
+// a scope leaves of them.
 func (h *Holder) Roles() []Role {
 	if h == nil {
 		return nil

@@ -24,11 +24,11 @@ const (
 	Others               // not owned by the subject
 )
 
-// Clause is a set of resources within the organisation. Projects and IDs are not both set; with
-// neither, it is the whole organisation.
+// Clause is a set of resources within the organisation: those that meet everything that is set. With
+// nothing set, it is the whole organisation.
 type Clause struct {
-	Projects  []ProjectID // sorted, without duplicates
-	IDs       []string    // sorted, without duplicates
+	Projects  []ProjectID // sorted, without duplicates; nil for anywhere
+	IDs       []string    // sorted, without duplicates; nil for any
 	Whose     Whose
 	Condition *Condition // nil for always; must hold too
 }
@@ -41,6 +41,10 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 	pi, known := h.policy.index.find(kind, action)
 	if !known {
 		return Reach{}
+	}
+	reach := Reach{org: h.org, subject: h.id, kind: kind}
+	if h.narrowed && !h.scope.has(pi) {
+		return reach
 	}
 	b := reachBuilder{pi: pi, projects: len(h.projects)}
 	for i := range h.orgWide {
@@ -72,7 +76,11 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 			}
 		}
 	}
-	return Reach{org: h.org, subject: h.id, kind: kind, allow: b.finish(b.allow), deny: b.finish(b.deny)}
+	reach.allow, reach.deny = b.finish(b.allow), b.finish(b.deny)
+	if h.narrowed {
+		reach.allow = h.scope.clauses(reach.allow)
+	}
+	return reach
 }
 
 // reachBuilder collects clauses; those that differ in projects or ids only become one.
@@ -215,7 +223,7 @@ func (r Reach) Projects() []ProjectID {
 	}
 	var all []ProjectID
 	for _, c := range r.allow {
-		if c.Whose == Anyones && c.Condition == nil {
+		if c.IDs == nil && c.Whose == Anyones && c.Condition == nil {
 			all = append(all, c.Projects...)
 		}
 	}
@@ -239,12 +247,12 @@ func (r Reach) Contains(res Resource) bool {
 }
 
 func (r Reach) matches(c *Clause, res *Resource, denies bool) bool {
-	switch {
-	case c.Projects != nil:
+	if c.Projects != nil {
 		if _, found := slices.BinarySearch(c.Projects, res.Project); !found {
 			return false
 		}
-	case c.IDs != nil:
+	}
+	if c.IDs != nil {
 		if _, found := slices.BinarySearch(c.IDs, res.ID); !found {
 			return false
 		}

@@ -17,6 +17,7 @@ const (
 	Expired                         // a grant would allow, but it has ended
 	ReadOnly                        // the subject may view this, but not do what was asked
 	NoGrant                         // nothing that the subject holds here allows it
+	OutOfScope                      // what the subject holds allows it, but the scope that it is narrowed to does not
 	Unavailable                     // the facts to decide by could not be read
 	reasons
 )
@@ -34,6 +35,7 @@ var reasonNames = [reasons]string{
 	Expired:           "expired",
 	ReadOnly:          "read_only",
 	NoGrant:           "no_grant",
+	OutOfScope:        "out_of_scope",
 	Unavailable:       "unavailable",
 }
 

@@ -18,7 +18,8 @@ type Remedy struct {
 // Remedies returns the grants that would allow what was denied, the smallest first: the single
 // permission on the resource, in its project or in the organisation, a binding to the project, a
 // role in the organisation. Roles that nobody may give are left out. It is empty when no grant helps: for an allow, a deny rule, a condition
-// that does not hold, another organisation, an unknown kind or action, an account that is not active.
+// that does not hold, another organisation, an unknown kind or action, an account that is not active, and
+// whatever a scope takes away.
 func (d Decision) Remedies() []Remedy {
 	switch d.Reason {
 	case NoGrant, ReadOnly, Expired:
@@ -30,6 +31,9 @@ func (d Decision) Remedies() []Remedy {
 	}
 	p, r := d.holder.policy, d.Resource
 	pi, _ := p.index.find(r.Kind, d.Action)
+	if !d.holder.leaves(pi, r.Project) {
+		return nil
+	}
 	var found []Remedy
 	for _, g := range p.helpful(p.permissions[pi].permission(), r) {
 		if !d.holder.wouldAllow(g, pi, &r) {

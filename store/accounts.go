@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"unicode/utf8"
 
@@ -109,9 +110,10 @@ func (r *reader) page(ctx context.Context, org policy.OrgID, q iam.AccountQuery)
 		!utf8.ValidString(q.Keyword), strings.ContainsAny(q.Keyword, "\x00"+fieldEnd):
 		return nil
 	}
-	db := r.accountsOf(ctx, org)
+	db := r.accountsOf(ctx, org).Order("id")
 	if q.After != "" {
-		db = db.Where("id > ?", q.After)
+		db = r.session(ctx).Table("iam_accounts").Select(accountColumns).
+			Where(r.dialect.behind, sql.Named("org", org), sql.Named("id", q.After)).Order(r.dialect.behindOrder)
 	}
 	if q.Status != "" {
 		db = db.Where("status = ?", q.Status)
@@ -125,7 +127,7 @@ func (r *reader) page(ctx context.Context, org policy.OrgID, q iam.AccountQuery)
 	if q.Keyword != "" {
 		db = db.Where(r.dialect.contains, fold(q.Keyword))
 	}
-	return db.Order("id").Limit(pageSize(q.Limit))
+	return db.Limit(pageSize(q.Limit))
 }
 
 // withRoles reads the selected accounts, in the order of their ids, together with their roles:

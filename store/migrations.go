@@ -262,6 +262,51 @@ var migrations = []Migration{{
   PRIMARY KEY (org_id),
   CONSTRAINT iam_mail_servers_of FOREIGN KEY (org_id) REFERENCES iam_organizations (id)
 ){rows}`}),
+}, {
+	Version: 3,
+	Name:    "holdings and quotas",
+	SQL: []string{`CREATE TABLE IF NOT EXISTS iam_holdings (
+  org_id {id} NOT NULL,
+  kind {id} NOT NULL,
+  resource_id {id} NOT NULL,
+  account_id {id} NOT NULL,
+  since {int} NOT NULL,
+  PRIMARY KEY (org_id, kind, resource_id),
+  CONSTRAINT iam_holdings_account UNIQUE (org_id, account_id, kind, resource_id),
+  CONSTRAINT iam_holdings_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+){clustered}`, `CREATE TABLE IF NOT EXISTS iam_quotas (
+  org_id {id} NOT NULL,
+  account_id {id} NOT NULL,
+  kind {id} NOT NULL,
+  most {int} NOT NULL,
+  PRIMARY KEY (org_id, account_id, kind),
+  CONSTRAINT iam_quotas_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+){clustered}`,
+		`CREATE UNIQUE INDEX iam_accounts_creator ON iam_accounts (org_id, created_by, id)`,
+		// Whose creator was deleted before accounts moved up then, is from now on as if the system had created it.
+		`UPDATE iam_accounts SET created_by = '' WHERE created_by <> '' AND id IN (SELECT id FROM (SELECT a.id FROM iam_accounts AS a
+  LEFT JOIN iam_accounts AS b ON b.org_id = a.org_id AND b.id = a.created_by WHERE a.created_by <> '' AND b.id IS NULL) AS orphans)`},
+}, {
+	Version: 4,
+	Name:    "API keys",
+	SQL: []string{`CREATE TABLE IF NOT EXISTS iam_api_keys (
+  id {id} NOT NULL,
+  org_id {id} NOT NULL,
+  account_id {id} NOT NULL,
+  hash {id} NOT NULL,
+  description {text} NOT NULL,
+  permissions {long} NOT NULL,
+  all_projects {int} NOT NULL,
+  projects {long} NOT NULL,
+  created {int} NOT NULL,
+  updated {int} NOT NULL,
+  expires {int} NOT NULL,
+  used {int} NOT NULL,
+  PRIMARY KEY (id),
+  CONSTRAINT iam_api_keys_org UNIQUE (org_id, id),
+  CONSTRAINT iam_api_keys_account UNIQUE (org_id, account_id, id),
+  CONSTRAINT iam_api_keys_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+){rows}`},
 }}
 
 // addColumns are what version 2 adds to the tables of version 1.

@@ -157,11 +157,11 @@ func (s *reachSQL) column(name, field, reason string) string {
 // is decided here; the rest is false or NULL for them.
 func (s *reachSQL) clause(c policy.Clause, denies bool) fragment {
 	var all []fragment
-	switch {
-	case c.Projects != nil:
+	if c.Projects != nil {
 		column := s.column(s.columns.Project, "Project", "lies in projects")
 		all = append(all, s.oneOf(column, denies, texts(c.Projects)...))
-	case c.IDs != nil:
+	}
+	if c.IDs != nil {
 		column := s.column(s.columns.ID, "ID", "names single resources")
 		all = append(all, s.oneOf(column, denies, c.IDs...))
 	}

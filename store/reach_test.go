@@ -192,8 +192,11 @@ func TestInReachFindsWhatReachContains(t *testing.T) {
 				params.OpenProjects = []policy.ProjectID{"p1", "p1 "}
 			}
 			h := p.Holder(params)
+			// E18: and narrowed to a scope, which a single file has to lie in too.
+			scope := policy.Scope{Permissions: p.Vocabulary(), AllProjects: random.IntN(4) == 0, Projects: []policy.ProjectID{"p1", "P1", "p3"}[random.IntN(4):]}
 			for _, permission := range p.Vocabulary() {
 				agree(t, db, h.Reach(permission.Action(), permission.Kind()), resources)
+				agree(t, db, h.Within(scope).Reach(permission.Action(), permission.Kind()), resources)
 			}
 		}
 	})

@@ -114,6 +114,8 @@ func (t *tx) DeleteAccount(ctx context.Context, id policy.AccountID) error {
 		"DELETE FROM iam_account_roles WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_bindings WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_grants WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_holdings WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_quotas WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_invitations WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_tokens WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_email_changes WHERE org_id = ? AND account_id = ?",
@@ -122,15 +124,33 @@ func (t *tx) DeleteAccount(ctx context.Context, id policy.AccountID) error {
 		"DELETE FROM iam_credentials WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_recovery_codes WHERE org_id = ? AND account_id = ?",
 		"DELETE FROM iam_sessions WHERE org_id = ? AND account_id = ?",
+		"DELETE FROM iam_api_keys WHERE org_id = ? AND account_id = ?",
 	} {
 		if _, err := t.exec(ctx, "delete what an account has", statement, t.org, id); err != nil {
 			return err
 		}
 	}
+	if err := t.moveUp(ctx, id); err != nil {
+		return err
+	}
 	n, err := t.exec(ctx, "delete an account", "DELETE FROM iam_accounts WHERE org_id = ? AND id = ?", t.org, id)
 	if err == nil && n == 0 {
 		return iam.ErrNotFound
 	}
+	return err
+}
+
+// moveUp gives the accounts that one created to that one's creator.
+func (t *tx) moveUp(ctx context.Context, id policy.AccountID) error {
+	var creators []policy.AccountID
+	err := t.session(ctx).Raw("SELECT created_by FROM iam_accounts WHERE org_id = ? AND id = ?", t.org, id).Scan(&creators).Error
+	if err != nil {
+		return t.failed(ctx, "read an account's creator", err)
+	}
+	if len(creators) == 0 {
+		return nil
+	}
+	_, err = t.exec(ctx, "move accounts up", "UPDATE iam_accounts SET created_by = ? WHERE org_id = ? AND created_by = ?", creators[0], t.org, id)
 	return err
 }
 

@@ -33,6 +33,11 @@ func versionOne(t *testing.T, db *gorm.DB) {
 		fmt.Sprintf(account, "r3", "o3", "'o3'", "'alone@example.com'"),
 		fmt.Sprintf(account, "a1", "o1", "NULL", "'alone@example.com'"), // E11: a sub-account may have a root's address
 		fmt.Sprintf(account, "a2", "o1", "NULL", "NULL"),
+		"UPDATE iam_accounts SET created_by = 'a1' WHERE id = 'a2'",
+		fmt.Sprintf(account, "a3", "o1", "NULL", "NULL"), // whose creator was deleted
+		"UPDATE iam_accounts SET created_by = 'gone' WHERE id = 'a3'",
+		fmt.Sprintf(account, "a4", "o2", "NULL", "NULL"), // whose creator is another organisation's
+		"UPDATE iam_accounts SET created_by = 'a1' WHERE id = 'a4'",
 		"INSERT INTO iam_account_roles (org_id, account_id, role) VALUES ('o1', 'a1', 'administrator')",
 		"INSERT INTO iam_bindings (org_id, account_id, project_id, role) VALUES ('o1', 'a1', 'p', 'project_user')",
 	)
@@ -58,8 +63,8 @@ func TestMigrateFromVersionOne(t *testing.T) {
 		versionOne(t, db)
 		var old *store.SchemaError
 		err := store.CheckSchema(t.Context(), db)
-		const say = "store: the tables are of version 1, and 2 is needed: run store.Migrate"
-		if !errors.As(err, &old) || old.Have != 1 || old.Want != 2 || err.Error() != say {
+		say := fmt.Sprintf("store: the tables are of version 1, and %d is needed: run store.Migrate", store.Latest())
+		if !errors.As(err, &old) || old.Have != 1 || old.Want != store.Latest() || err.Error() != say {
 			t.Errorf("CheckSchema before: got %v, want %s", err, say)
 		}
 		migrated(t, db)
@@ -73,15 +78,21 @@ func TestMigrateThatBrokeHalfway(t *testing.T) {
 	if !slices.Contains(testdb.Reachable(t), testdb.MySQL) {
 		t.Skip("MariaDB or MySQL cannot be reached")
 	}
-	second := store.Migrations(testdb.MySQL)[1].SQL
-	for k := range len(second) + 1 {
-		t.Run(fmt.Sprintf("after %d statements", k), func(t *testing.T) {
-			t.Parallel()
-			db := testdb.Empty(t, testdb.MySQL)
-			versionOne(t, db)
-			run(t, db, second[:k]...)
-			migrated(t, db)
-		})
+	all := store.Migrations(testdb.MySQL)
+	for i, broken := range all[1:] {
+		for k := range len(broken.SQL) + 1 {
+			t.Run(fmt.Sprintf("version %d after %d statements", broken.Version, k), func(t *testing.T) {
+				t.Parallel()
+				db := testdb.Empty(t, testdb.MySQL)
+				versionOne(t, db)
+				for _, done := range all[1 : i+1] {
+					run(t, db, done.SQL...)
+					run(t, db, fmt.Sprintf("INSERT INTO iam_schema (version, name, applied) VALUES (%d, '%s', 1)", done.Version, done.Name))
+				}
+				run(t, db, broken.SQL[:k]...)
+				migrated(t, db)
+			})
+		}
 	}
 }
 
@@ -118,6 +129,14 @@ func migrated(t *testing.T, db *gorm.DB) {
 	}
 	if r, err := st.Subject(ctx, "a1"); err != nil || len(r.Roles) != 1 || len(r.Bindings) != 1 {
 		t.Errorf("the subject: got %+v (%v)", r, err)
+	}
+	for _, a := range []struct {
+		org         policy.OrgID
+		id, creator policy.AccountID
+	}{{"o1", "a1", ""}, {"o1", "a2", "a1"}, {"o1", "a3", ""}, {"o2", "a4", ""}} {
+		if got, err := st.Account(ctx, a.org, a.id); err != nil || got.CreatedBy != a.creator {
+			t.Errorf("the creator of %s: got %q (%v), want %q", a.id, got.CreatedBy, err, a.creator)
+		}
 	}
 	events, err := st.Events(ctx, "o1", iam.EventQuery{Outcomes: []iam.Outcome{iam.Done}, Ascending: true})
 	if err != nil || len(events) != 4 || events[3].Position() != (iam.EventPosition{Revision: 7, Ordinal: 3}) || events[3].Hash != "" {

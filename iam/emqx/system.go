@@ -47,7 +47,9 @@ var legacy = sync.OnceValue(func() *policy.Policy {
 
 // System returns the account system of EMQX Platform.
 func System() iam.System {
-	return iam.System{Name: "emqx", Policy: current(), Rules: rules(AuditLogView, SubaccountManage)}
+	r := rules(AuditLogView, SubaccountManage)
+	r.Permissions.ListKeys, r.Permissions.ManageKeys = APIKeyView, APIKeyManage
+	return iam.System{Name: "emqx", Policy: current(), Rules: r}
 }
 
 // LegacySystem returns the account system with the older matrix, of EMQX Cloud in 2022. It has no

@@ -34,6 +34,11 @@ type Config struct {
 	// is RequestID's. Defaults to what the context has by [iam.WithOrigin], and else to the address of
 	// the connection and the header User-Agent.
 	Origin func(r *http.Request) iam.Origin
+	// Subject loads who a request is from, in place of the account function, which is not called then and may be
+	// nil: for a sign-in that loads the subject with the session, and so that a session may keep what it was opened
+	// with (L10). The zero Subject is nobody, and errors are answered as those of the account function. Defaults to
+	// loading the account that that function returns.
+	Subject func(r *http.Request) (iam.Subject, error)
 	// LogOnly keeps refusals out of the organisations' audit logs, where each is recorded before it is
 	// answered, by a transaction that waits for the other changes of the organisation. Defaults to
 	// recording them (SB-80).
@@ -53,11 +58,14 @@ type Guard struct {
 // is answered as it says. Any other is answered as [Guard.Error] does, but with 503 in place of 500,
 // and of the 400 for JSON: what is read here is the host's own.
 //
+// A sign-in that has loaded the subject, such as that of package signinhttp, is Config.Subject instead, and
+// the account function may be nil then.
+//
 // Here, in Load and in the functions for single handlers, an argument that is nil panics: a host
 // learns of it when it starts, as it does from http.ServeMux.
 func New(svc *iam.Service, account func(r *http.Request) (policy.AccountID, error), config Config) *Guard {
 	must(svc != nil, "the service is nil")
-	must(account != nil, "the account function is nil")
+	must(account != nil || config.Subject != nil, "the account function is nil")
 	config.Challenges = slices.Clone(config.Challenges)
 	if len(config.Challenges) == 0 {
 		config.Challenges = []string{"Bearer"}
@@ -75,14 +83,7 @@ func (g *Guard) Load(next http.Handler) http.Handler {
 	must(next != nil, "the handler is nil")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = g.withOrigin(r)
-		id, err := g.account(r)
-		if err == nil && id == "" {
-			err = ErrNoAccount
-		}
-		var sub iam.Subject
-		if err == nil {
-			sub, err = g.svc.Subject(r.Context(), id)
-		}
+		sub, id, err := g.subject(r)
 		if err != nil {
 			err = notKnown(err)
 			g.refuse(w, r, id, answerTo(err), err)
@@ -95,6 +96,20 @@ func (g *Guard) Load(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// subject is who a request is from. The id is that of the account which was asked for in vain.
+func (g *Guard) subject(r *http.Request) (sub iam.Subject, id policy.AccountID, err error) {
+	if g.config.Subject != nil {
+		sub, err = g.config.Subject(r)
+		id = sub.ID()
+	} else if id, err = g.account(r); err == nil && id != "" {
+		sub, err = g.svc.Subject(r.Context(), id)
+	}
+	if err == nil && id == "" {
+		err = ErrNoAccount
+	}
+	return sub, id, err
 }
 
 // notKnown turns the error of asking who it is into one with the status of that.

@@ -24,6 +24,7 @@ func (g *Guard) log(r *http.Request, message string, account policy.AccountID, r
 	rec := record{slog.Int("status", a.status), slog.String("reason", a.reason), slog.Any("error", err)}
 	rec.add("subject", string(cmp.Or(account, refused(forbidden), sub.ID())))
 	rec.add("org", string(sub.Org()))
+	rec.add("api_key", string(sub.Key()))
 	if forbidden != nil {
 		rec.addFacts(forbidden)
 	}

@@ -8,6 +8,13 @@ import (
 	"github.com/castellan-iam/castellan/iam"
 )
 
+// Origin puts into the context of each request where it came from, as Load does: for routes that stand outside of
+// Load, such as those to sign in.
+func (g *Guard) Origin(next http.Handler) http.Handler {
+	must(next != nil, "the handler is nil")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, g.withOrigin(r)) })
+}
+
 // withOrigin puts into the request's context where it came from.
 func (g *Guard) withOrigin(r *http.Request) *http.Request {
 	origin := iam.OriginOf(r.Context())

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
@@ -21,6 +23,7 @@ import (
 //	409  iam.ErrExists, iam.ErrConflict, iam.ErrRoot, iam.ErrLastAdministrator
 //	413  *http.MaxBytesError
 //	422  iam.ErrInvalid
+//	429  iam.ErrThrottled, with the header Retry-After when the error says until when
 //	499  the client has gone: the request's context is canceled; no body
 //	503  ErrUnavailable, an exceeded deadline, a decision without the facts to decide by
 //	500  everything else
@@ -75,6 +78,9 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, account policy.Ac
 	}
 	g.log(r, "iamhttp: request refused", account, requestID, a, err)
 	g.audit(r, requestID, err)
+	if !a.until.IsZero() {
+		w.Header().Set("Retry-After", secondsTo(a.until, g.svc.Now()))
+	}
 	a.write(w, g.config.Challenges, requestID)
 }
 
@@ -87,6 +93,7 @@ type answer struct {
 	status        int
 	reason        string
 	detail, field string
+	until         time.Time // of 429
 }
 
 // unexpected is the reason of an error that nothing is known about.
@@ -98,6 +105,7 @@ func answerTo(err error) answer {
 	var status *StatusError
 	var tooLarge *http.MaxBytesError
 	var field *iam.FieldError
+	var throttled *iam.ThrottledError
 	switch {
 	case errors.Is(err, errNotLoaded):
 		return answer{status: http.StatusInternalServerError, reason: "not_loaded"}
@@ -109,6 +117,10 @@ func answerTo(err error) answer {
 		return status.answer()
 	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return answer{status: http.StatusServiceUnavailable, reason: "unavailable"}
+	case errors.As(err, &throttled):
+		return answer{status: http.StatusTooManyRequests, reason: "throttled", until: throttled.Until}
+	case errors.Is(err, iam.ErrThrottled):
+		return answer{status: http.StatusTooManyRequests, reason: "throttled"}
 	case errors.Is(err, ErrNoAccount):
 		return answer{status: http.StatusUnauthorized, reason: "no_account"}
 	case errors.Is(err, iam.ErrForbidden):
@@ -132,6 +144,11 @@ func answerTo(err error) answer {
 		}
 	}
 	return answer{status: http.StatusInternalServerError, reason: unexpected}
+}
+
+// secondsTo is a time to wait as Retry-After says it: whole seconds, and one at least.
+func secondsTo(until, now time.Time) string {
+	return strconv.FormatInt(max(1, int64((until.Sub(now)+time.Second-1)/time.Second)), 10)
 }
 
 // conflicts are what the rules of accounts' lives refuse to somebody who may manage them: the

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/iam/emqx"
@@ -37,6 +38,8 @@ func TestError(t *testing.T) {
 		{"conflict", iam.ErrConflict, 409, "conflict", "INFO", `,"detail":"it was changed meanwhile: read it again and repeat"`},
 		{"root", iam.ErrRoot, 409, "root", "INFO", `,"detail":"this account cannot be changed this way"`},
 		{"the last administrator", iam.ErrLastAdministrator, 409, "last_administrator", "INFO", `,"detail":"nobody would be left to manage the organization"`},
+		{"throttled", &iam.ThrottledError{Until: now.Add(time.Minute)}, 429, "throttled", "INFO", ""},
+		{"throttled, nobody knows until when", iam.ErrThrottled, 429, "throttled", "INFO", ""},
 		{"no account", iamhttp.ErrNoAccount, 401, "no_account", "INFO", ""},
 		{"unavailable", iamhttp.ErrUnavailable, 503, "unavailable", "ERROR", ""},
 		{"too late", context.DeadlineExceeded, 503, "unavailable", "ERROR", ""},
@@ -110,6 +113,8 @@ func TestEveryReason(t *testing.T) {
 		{policy.ConditionNotMet, "ann", emqx.ChangeSpendLimit, d1, 403, "WARN"},
 		{policy.Expired, "exp", emqx.Delete, d1, 403, "WARN"},
 		{policy.ReadOnly, "pat", emqx.Delete, d1, 403, "WARN"},
+		{policy.OutOfScope, "ann", emqx.Delete, d1, 403, "WARN"},
+		{policy.OutOfScope, "ann", emqx.Delete, d2, 404, "WARN"},
 		{policy.NoGrant, "pat", emqx.Delete, d2, 404, "WARN"},
 		{policy.NoGrant, "pat", emqx.View, emqx.AuditLog.Of("acme"), 403, "WARN"},
 	}
@@ -131,6 +136,15 @@ func TestEveryReason(t *testing.T) {
 			if tt.who != "" {
 				var err error
 				if sub, err = svc.Subject(t.Context(), tt.who); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.reason == policy.OutOfScope {
+				key := iam.APIKey{ID: "k", Org: "acme", Account: tt.who, Scope: policy.Scope{
+					Permissions: []policy.Permission{emqx.DeploymentView}, Projects: []policy.ProjectID{"p1"},
+				}}
+				var err error
+				if sub, err = svc.SubjectOfKey(t.Context(), key); err != nil {
 					t.Fatal(err)
 				}
 			}

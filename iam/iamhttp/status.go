@@ -21,6 +21,9 @@ type StatusError struct {
 	// Detail is for the caller, and comes into the body. With 404 it stays in the log: what is hidden
 	// is answered as what does not exist. Defaults to no detail.
 	Detail string
+	// Field names the parameter that is wrong, as the caller has sent it. With 404 it stays away too.
+	// Defaults to none.
+	Field string
 	// Err is what has happened, for the log alone. Defaults to no error.
 	Err error
 }
@@ -38,12 +41,12 @@ func (e *StatusError) Error() string {
 func (e *StatusError) Unwrap() error { return e.Err }
 
 func (e *StatusError) answer() answer {
-	a := answer{status: e.Status, reason: "status_error", detail: e.Detail}
+	a := answer{status: e.Status, reason: "status_error", detail: e.Detail, field: e.Field}
 	switch {
 	case e.Status < http.StatusBadRequest || http.StatusText(e.Status) == "":
-		a.status, a.detail = http.StatusInternalServerError, ""
+		a.status, a.detail, a.field = http.StatusInternalServerError, "", ""
 	case e.Status == http.StatusNotFound:
-		a.detail = ""
+		a.detail, a.field = "", ""
 	}
 	return a
 }

@@ -28,12 +28,13 @@ func TestStatusError(t *testing.T) {
 	}{
 		{"with a detail", &iamhttp.StatusError{Status: 415, Detail: "want JSON"}, 415, "status_error", "INFO", `,"detail":"want JSON"`},
 		{"without a detail", &iamhttp.StatusError{Status: 429}, 429, "status_error", "INFO", ""},
+		{"with a field", &iamhttp.StatusError{Status: 400, Detail: "want it once", Field: "limit"}, 400, "status_error", "INFO", `,"detail":"want it once","field":"limit"`},
 		{"forbidden by the host", &iamhttp.StatusError{Status: 403, Detail: "not on Sundays"}, 403, "status_error", "WARN", `,"detail":"not on Sundays"`},
 		{"the host fails", &iamhttp.StatusError{Status: 502, Err: errDatabase}, 502, "status_error", "ERROR", ""},
 		{"it rules over its error", &iamhttp.StatusError{Status: 422, Detail: "no such region", Err: iam.ErrNotFound}, 422, "status_error", "INFO", `,"detail":"no such region"`},
-		{"what is missing is answered alike", &iamhttp.StatusError{Status: 404, Detail: "deployment d7 is in the lab"}, 404, "status_error", "INFO", ""},
+		{"what is missing is answered alike", &iamhttp.StatusError{Status: 404, Detail: "deployment d7 is in the lab", Field: "d7"}, 404, "status_error", "INFO", ""},
 		{"no status", &iamhttp.StatusError{Detail: "forgotten"}, 500, "status_error", "ERROR", ""},
-		{"no error", &iamhttp.StatusError{Status: 200, Detail: "fine"}, 500, "status_error", "ERROR", ""},
+		{"no error", &iamhttp.StatusError{Status: 200, Detail: "fine", Field: "all"}, 500, "status_error", "ERROR", ""},
 		{"no status that there is", &iamhttp.StatusError{Status: 499, Detail: "gone"}, 500, "status_error", "ERROR", ""},
 		{"a refusal is not dressed up", &iamhttp.StatusError{Status: 403, Detail: "d2 is not yours", Err: hidden}, 404, "no_grant", "WARN", ""},
 	} {

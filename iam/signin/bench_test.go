@@ -97,3 +97,18 @@ func readAll(ctx context.Context, pool *sql.DB, statement string) error {
 	}
 	return rows.Err()
 }
+
+// BenchmarkKeyRequest is what a request by an API key costs, beside BenchmarkRequest.
+func BenchmarkKeyRequest(b *testing.B) {
+	eachBench(b, func(b *testing.B, w *world) {
+		o := w.organization(emqx.System())
+		_, secret := o.account(emqx.Administrator).apiKey(emqx.DeploymentView)
+		resource := emqx.Deployment.In(o.id, "p1").Named("d1")
+		for b.Loop() {
+			sub, _, err := o.in.Key(b.Context(), secret)
+			if err != nil || !o.svc.Can(sub, emqx.View, resource) {
+				b.Fatal("refused: ", err)
+			}
+		}
+	})
+}

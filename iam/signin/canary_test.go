@@ -127,6 +127,7 @@ func (c *canary) play() {
 	opened = c.passwords(guest, opened)
 	opened = c.factors(guest, opened)
 	c.resets(guest)
+	c.apiKeys()
 
 	made := logged2(c, func() (iam.EmailChange, error) { return in.ChangeEmail(ctx, opened.Token, address("canary")) })
 	c.log(made)

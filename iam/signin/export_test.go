@@ -44,3 +44,6 @@ func TOTP(secret iam.Secret, at time.Time) string {
 	}
 	return totpCode(key, totpStep(at))
 }
+
+// Update reports whether the golden files are to be rewritten.
+func Update() bool { return *update }

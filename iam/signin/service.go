@@ -17,6 +17,9 @@ var (
 	ErrCredentials = errors.New("signin: wrong address, password or code")
 	// ErrSession says that a token opens no session: there is none, or it has ended.
 	ErrSession = errors.New("signin: no session")
+	// ErrKey says that what was presented is no API key, or one that is worth nothing: which of them is never
+	// told. It is an iam.ErrNotFound, so that package iamhttp answers it with 401.
+	ErrKey = fmt.Errorf("signin: no API key: %w", iam.ErrNotFound)
 	// ErrStale says that the password must be given again for this: see [Service.Confirm].
 	ErrStale = errors.New("signin: the password must be given again")
 )
@@ -55,9 +58,12 @@ type Config struct {
 	// AccountLimit is for wrong passwords and codes of one account, all counted together (SB-30). Defaults to
 	// 10, and then an hour (SB-28).
 	AccountLimit iam.Limit
-	// PeerLimit is for wrong ones from one IPv4 address, or one IPv6 network of 64 bits (SB-32). Defaults to
-	// 100, and then 15 minutes.
+	// PeerLimit is for wrong ones from one IPv4 address, or one IPv6 network of 64 bits (SB-32). Wrong API keys
+	// are counted by it too, on their own. Defaults to 100, and then 15 minutes.
 	PeerLimit iam.Limit
+	// KeyLimit is for the uses of one API key: no more than Attempts begin within each Pause. Defaults to any
+	// number. A limit costs each use a statement.
+	KeyLimit iam.Limit
 	// ResetLimit is for requests to reset a password, from one peer and for one address. Defaults to 5, and
 	// then an hour.
 	ResetLimit iam.Limit
@@ -93,6 +99,9 @@ func (c Config) check() error {
 		if f.value < time.Millisecond {
 			return fmt.Errorf("signin: Config.%s is %v: want a millisecond at least", f.field, f.value)
 		}
+	}
+	if c.KeyLimit != (iam.Limit{}) && (c.KeyLimit.Attempts < 1 || c.KeyLimit.Pause < time.Millisecond) {
+		return fmt.Errorf("signin: Config.KeyLimit is %d in %v: want one use at least, in a millisecond at least", c.KeyLimit.Attempts, c.KeyLimit.Pause)
 	}
 	if c.AccountLimit.Attempts < 1 || c.PeerLimit.Attempts < 1 || c.ResetLimit.Attempts < 1 {
 		return errors.New("signin: Config: a limit allows one attempt at least")

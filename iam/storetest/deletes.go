@@ -25,10 +25,13 @@ func (w *world) laden(name string) (id policy.AccountID, session, token iam.Toke
 			tx.PutEmailChange(w.ctx, iam.EmailChange{Account: a.ID, Email: w.email("new"), By: a.ID, Created: noon, Expires: later}),
 			tx.PutCredential(w.ctx, iam.Credential{Account: a.ID, Password: "a hash", PasswordSet: noon}),
 			tx.PutRecoveryCodes(w.ctx, a.ID, "code-"+name),
+			tx.InsertHolding(w.ctx, w.by(a.ID, device, "device-"+name)),
+			tx.PutLimit(w.ctx, a.ID, device, 3),
 			tx.InsertSession(w.ctx, iam.Session{
 				ID: iam.SessionID("s-" + name), Org: w.org, Account: a.ID, Hash: session, Stage: iam.Full,
 				Created: noon, Seen: noon, Fresh: noon, Idle: time.Hour, Expires: later,
 			}),
+			tx.InsertAPIKey(w.ctx, iam.APIKey{ID: iam.APIKeyID("key-" + string(a.ID)), Org: w.org, Account: a.ID, Hash: session}),
 			tx.InsertMail(w.ctx, iam.Mail{ // never due, for others lease mails of all organisations at this moment
 				ID: iam.MailID("mail-" + string(a.ID)), Org: w.org, Account: a.ID, To: a.Email, Template: "t", Created: noon,
 				State: iam.MailQueued, Next: noon.AddDate(1000, 0, 0),
@@ -56,6 +59,9 @@ func (w *world) hanging(id policy.AccountID, session, token iam.TokenHash) []str
 		there("roles", len(record.Roles) > 0, err)
 		there("bindings", len(record.Bindings) > 0, err)
 		there("grants", len(record.Grants) > 0, err)
+		allotment, err := tx.Allotment(w.ctx, w.org, id, device)
+		there("holdings", allotment.Held > 0, err)
+		there("limits", allotment.Limited, err)
 		_, err = tx.Invitation(w.ctx, w.org, id)
 		there("invitation", true, err)
 		credential, err := tx.Credential(w.ctx, w.org, id)
@@ -67,6 +73,8 @@ func (w *world) hanging(id policy.AccountID, session, token iam.TokenHash) []str
 	})
 	_, err := w.st.Session(w.ctx, session)
 	there("session", true, err)
+	_, err = w.st.APIKey(w.ctx, w.org, iam.APIKeyID("key-"+string(id)))
+	there("API key", true, err)
 	_, err = w.st.Token(w.ctx, token)
 	there("token", true, err)
 	mails, err := w.st.Mails(w.ctx, w.org, iam.MailQuery{Account: id})
@@ -75,11 +83,11 @@ func (w *world) hanging(id policy.AccountID, session, token iam.TokenHash) []str
 }
 
 var everythingThatHangs = []string{
-	"roles", "bindings", "grants", "invitation", "credential", "recovery codes", "change of address", "session", "token", "mail",
+	"roles", "bindings", "grants", "holdings", "limits", "invitation", "credential", "recovery codes", "change of address", "session", "API key", "token", "mail",
 }
 
-const deletesEverything = "DeleteAccount removes an account with everything that hangs on it: roles, bindings, grants, invitation, credential, " +
-	"recovery codes, sessions, tokens, a change of its address, and an offer of the root account by it or to it"
+const deletesEverything = "DeleteAccount removes an account with everything that hangs on it: roles, bindings, grants, holdings, limits, invitation, " +
+	"credential, recovery codes, sessions, API keys, tokens, a change of its address, and an offer of the root account by it or to it"
 
 var deletePromises = []promise{
 	{"AccountWriter.DeleteAccount", deletesEverything, func(w *world) {
@@ -124,6 +132,23 @@ var deletePromises = []promise{
 		mails := must(w.st.Mails(w.ctx, w.org, iam.MailQuery{Account: ann}))(w)
 		w.equal(len(mails), 1)
 		w.equal(mails[0].State, iam.MailQueued)
+	}},
+	{"AccountWriter.DeleteAccount", "The accounts that it created count as created by its own creator from then on", func(w *world) {
+		ann := w.named("ann")
+		bob := w.named("bob", createdBy(ann))
+		eve, sub := w.named("eve", createdBy(bob)), w.named("sub", createdBy(w.id("eve")))
+		other := w.another()
+		theirs := other.named("theirs", createdBy(bob))
+		creator := func(w *world, id policy.AccountID) policy.AccountID {
+			w.Helper()
+			return must(w.st.Account(w.ctx, w.org, id))(w).CreatedBy
+		}
+		for _, step := range []struct{ gone, want policy.AccountID }{{bob, ann}, {ann, ""}} {
+			w.write(func(tx iam.Tx) error { return tx.DeleteAccount(w.ctx, step.gone) })
+			w.equal(creator(w, eve), step.want)
+			w.equal(creator(w, sub), eve)
+			w.equal(creator(other, theirs), bob)
+		}
 	}},
 	{"AccountWriter.DeleteAccount", "It is ErrNotFound when there is no such account", func(w *world) {
 		ann := w.named("ann")

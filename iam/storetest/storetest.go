@@ -52,9 +52,10 @@ func promises() []promise {
 	var all []promise
 	for _, some := range [][]promise{
 		writePromises, racePromises, idPromises, subjectPromises, candidatePromises, accountPromises, queryPromises,
-		insertPromises, updatePromises, rootPromises, deletePromises, bindingPromises, grantPromises, projectPromises,
+		insertPromises, updatePromises, rootPromises, deletePromises, bindingPromises, grantPromises, projectPromises, holdingPromises, quotaPromises,
 		eventPromises, eventQueryPromises, chainPromises, asidePromises,
 		invitationPromises, tokenPromises, pendingPromises, credentialPromises, sessionPromises, throttlePromises, mailPromises, outboxPromises,
+		apiKeyPromises,
 	} {
 		all = append(all, some...)
 	}

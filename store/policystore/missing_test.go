@@ -52,6 +52,10 @@ func TestMissing(t *testing.T) {
 			t.Errorf("%s: got %v, %v: want %v", test.name, got, err, test.want)
 		}
 	}
+	scope := policy.Scope{Permissions: p.Vocabulary(), AllProjects: true}
+	if got, err := role("x", "file:edit").Missing(p.Holder(tests[0].definer).Within(scope)); err != nil || !slices.Equal(got, both) {
+		t.Errorf("SB-61: an owner's API key defines no roles: got %v, %v: want %v", got, err, both)
+	}
 	if _, err := role("x").Missing(nil); err == nil {
 		t.Error("a definer without a policy must be an error")
 	}

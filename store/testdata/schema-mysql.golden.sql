@@ -282,3 +282,51 @@ CREATE TABLE IF NOT EXISTS iam_mail_servers (
   CONSTRAINT iam_mail_servers_of FOREIGN KEY (org_id) REFERENCES iam_organizations (id)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC;
 
+-- version 3: holdings and quotas
+
+CREATE TABLE IF NOT EXISTS iam_holdings (
+  org_id VARBINARY(255) NOT NULL,
+  kind VARBINARY(255) NOT NULL,
+  resource_id VARBINARY(255) NOT NULL,
+  account_id VARBINARY(255) NOT NULL,
+  since BIGINT NOT NULL,
+  PRIMARY KEY (org_id, kind, resource_id),
+  CONSTRAINT iam_holdings_account UNIQUE (org_id, account_id, kind, resource_id),
+  CONSTRAINT iam_holdings_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC;
+
+CREATE TABLE IF NOT EXISTS iam_quotas (
+  org_id VARBINARY(255) NOT NULL,
+  account_id VARBINARY(255) NOT NULL,
+  kind VARBINARY(255) NOT NULL,
+  most BIGINT NOT NULL,
+  PRIMARY KEY (org_id, account_id, kind),
+  CONSTRAINT iam_quotas_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC;
+
+CREATE UNIQUE INDEX iam_accounts_creator ON iam_accounts (org_id, created_by, id);
+
+UPDATE iam_accounts SET created_by = '' WHERE created_by <> '' AND id IN (SELECT id FROM (SELECT a.id FROM iam_accounts AS a
+  LEFT JOIN iam_accounts AS b ON b.org_id = a.org_id AND b.id = a.created_by WHERE a.created_by <> '' AND b.id IS NULL) AS orphans);
+
+-- version 4: API keys
+
+CREATE TABLE IF NOT EXISTS iam_api_keys (
+  id VARBINARY(255) NOT NULL,
+  org_id VARBINARY(255) NOT NULL,
+  account_id VARBINARY(255) NOT NULL,
+  hash VARBINARY(255) NOT NULL,
+  description TEXT NOT NULL,
+  permissions MEDIUMTEXT NOT NULL,
+  all_projects BIGINT NOT NULL,
+  projects MEDIUMTEXT NOT NULL,
+  created BIGINT NOT NULL,
+  updated BIGINT NOT NULL,
+  expires BIGINT NOT NULL,
+  used BIGINT NOT NULL,
+  PRIMARY KEY (id),
+  CONSTRAINT iam_api_keys_org UNIQUE (org_id, id),
+  CONSTRAINT iam_api_keys_account UNIQUE (org_id, account_id, id),
+  CONSTRAINT iam_api_keys_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC;
+

@@ -282,3 +282,51 @@ CREATE TABLE IF NOT EXISTS iam_mail_servers (
   CONSTRAINT iam_mail_servers_of FOREIGN KEY (org_id) REFERENCES iam_organizations (id)
 );
 
+-- version 3: holdings and quotas
+
+CREATE TABLE IF NOT EXISTS iam_holdings (
+  org_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  resource_id TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (org_id, kind, resource_id),
+  CONSTRAINT iam_holdings_account UNIQUE (org_id, account_id, kind, resource_id),
+  CONSTRAINT iam_holdings_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS iam_quotas (
+  org_id TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  most INTEGER NOT NULL,
+  PRIMARY KEY (org_id, account_id, kind),
+  CONSTRAINT iam_quotas_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE UNIQUE INDEX iam_accounts_creator ON iam_accounts (org_id, created_by, id);
+
+UPDATE iam_accounts SET created_by = '' WHERE created_by <> '' AND id IN (SELECT id FROM (SELECT a.id FROM iam_accounts AS a
+  LEFT JOIN iam_accounts AS b ON b.org_id = a.org_id AND b.id = a.created_by WHERE a.created_by <> '' AND b.id IS NULL) AS orphans);
+
+-- version 4: API keys
+
+CREATE TABLE IF NOT EXISTS iam_api_keys (
+  id TEXT NOT NULL,
+  org_id TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  description TEXT NOT NULL,
+  permissions TEXT NOT NULL,
+  all_projects INTEGER NOT NULL,
+  projects TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  expires INTEGER NOT NULL,
+  used INTEGER NOT NULL,
+  PRIMARY KEY (id),
+  CONSTRAINT iam_api_keys_org UNIQUE (org_id, id),
+  CONSTRAINT iam_api_keys_account UNIQUE (org_id, account_id, id),
+  CONSTRAINT iam_api_keys_of FOREIGN KEY (org_id, account_id) REFERENCES iam_accounts (org_id, id) ON DELETE CASCADE
+);
+
