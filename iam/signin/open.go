@@ -107,7 +107,7 @@ func (s *Service) insert(ctx context.Context, c iam.Change, p proof) (Opened, er
 		session.Created, session.Expires = p.created, p.created.Add(s.config.Lifetime)
 	}
 	if p.stage != iam.Full {
-		session.Expires = c.Now().Add(s.config.StageLifetime)
+		session.Expires = c.Now().Add(s.lifetime(p.stage))
 	}
 	// Who proves anew who they are has signed in anew: what is pinned is what they may do now (L10).
 	if session.Pinned, err = s.svc.Pin(ctx, c.Tx(), account.ID); err != nil {
@@ -120,4 +120,13 @@ func (s *Service) insert(ctx context.Context, c iam.Change, p proof) (Opened, er
 		err = c.Record(iam.SignedIn, iam.Done, iam.FieldChange{Field: "session", After: id})
 	}
 	return Opened{Token: token, Session: shown(session), Account: account}, err
+}
+
+// lifetime is how long a session lasts that is not Full. One that waits for a code never outlasts a lock, however
+// short: who waits until more may be guessed must give the password again (SB-31).
+func (s *Service) lifetime(stage iam.Stage) time.Duration {
+	if stage == iam.NeedsSecondFactor {
+		return min(s.config.StageLifetime, s.config.AccountLimit.Pause)
+	}
+	return s.config.StageLifetime
 }

@@ -3,7 +3,6 @@ package signin
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"github.com/castellan-iam/castellan/iam"
 )
@@ -61,9 +60,6 @@ func (s *Service) secondFactor(ctx context.Context, token iam.Token, check func(
 func (s *Service) guess(ctx context.Context, r iam.SessionRecord, check func(c iam.Change) (bool, error)) error {
 	who := candidate{org: r.Org, account: iam.Account{ID: r.Account, Org: r.Org}}
 	if err := s.attempt(ctx, accountKey(r.Account)); err != nil {
-		if errors.Is(err, iam.ErrThrottled) && r.Stage != iam.Full {
-			err = errors.Join(err, s.endUnfinished(ctx, r))
-		}
 		return err
 	}
 	right := false
@@ -77,22 +73,8 @@ func (s *Service) guess(ctx context.Context, r iam.SessionRecord, check func(c i
 	return err
 }
 
-// endUnfinished ends a sign-in in which too much was guessed.
-func (s *Service) endUnfinished(ctx context.Context, r iam.SessionRecord) error {
-	err := s.within(ctx, r, func(c iam.Change) error {
-		if _, err := c.Tx().DeleteSession(ctx, r.Account, r.ID); err != nil {
-			return err
-		}
-		return c.Record(iam.SignedIn, iam.Failed, iam.FieldChange{Field: "why", After: "too many wrong codes"})
-	})
-	if errors.Is(err, ErrSession) {
-		return nil
-	}
-	return err
-}
-
-// endHalves ends the sign-ins of an account that wait for a code, of which too many were wrong. Who waits until
-// more may be guessed must give the password again (SB-31).
+// endHalves ends the sign-ins of an account that wait for a code, when too much was guessed. Those that begin
+// behind that end before more may be guessed: see [Service.lifetime].
 func (s *Service) endHalves(ctx context.Context, c iam.Change, who candidate) error {
 	sessions, err := c.Tx().Sessions(ctx, who.org, cmp.Or(who.account.ID, nobody), c.Now())
 	if err != nil {
