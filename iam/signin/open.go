@@ -31,8 +31,10 @@ func (s *Service) open(ctx context.Context, who candidate, rehashed string) (Ope
 		if err != nil {
 			return err
 		}
-		opened, err = s.insert(ctx, c, proof{stage: stage, fresh: c.Now()})
-		return err
+		if opened, err = s.insert(ctx, c, proof{stage: stage, fresh: c.Now()}); err != nil || stage == iam.NeedsSecondFactor {
+			return err
+		}
+		return s.forgive(ctx, c)
 	})
 	switch {
 	case errors.Is(err, iam.ErrNotFound): // deleted meanwhile
@@ -40,19 +42,12 @@ func (s *Service) open(ctx context.Context, who candidate, rehashed string) (Ope
 	case err != nil:
 		return Opened{}, err
 	}
-	if err := s.settle(ctx, opened); err != nil {
-		return Opened{}, err
-	}
 	return opened, nil
 }
 
-// settle forgets the wrong guesses, once everything was right that had to be (SB-31). It comes behind
-// the commit: a guess that is forgotten too late harms nobody.
-func (s *Service) settle(ctx context.Context, opened Opened) error {
-	if opened.Session.Stage == iam.NeedsSecondFactor {
-		return nil
-	}
-	return s.store.Forgive(ctx, accountKey(opened.Account.ID))
+// forgive forgets the wrong guesses at an account, once everything was right that had to be (SB-31).
+func (s *Service) forgive(ctx context.Context, c iam.Change) error {
+	return c.Tx().ForgiveAttempts(ctx, accountKey(c.Account().ID))
 }
 
 // stageBefore is what must come before a session is Full, for who has given the password.

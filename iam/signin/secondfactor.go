@@ -52,7 +52,7 @@ func (s *Service) secondFactor(ctx context.Context, token iam.Token, check func(
 	if err != nil {
 		return Opened{}, err
 	}
-	return opened, s.settle(ctx, opened)
+	return opened, nil
 }
 
 // guess counts a guess at a code, makes it in a transaction of the session's account, and writes down
@@ -64,8 +64,10 @@ func (s *Service) guess(ctx context.Context, r iam.SessionRecord, check func(c i
 	}
 	right := false
 	err := s.within(ctx, r, func(c iam.Change) (err error) {
-		right, err = check(c)
-		return err
+		if right, err = check(c); err != nil || !right {
+			return err
+		}
+		return s.forgive(ctx, c)
 	})
 	if err == nil && !right {
 		return s.refuse(ctx, who, "the code is wrong")
@@ -136,7 +138,7 @@ func (s *Service) withCode(ctx context.Context, token iam.Token, code string, do
 	if err != nil {
 		return err
 	}
-	err = s.guess(ctx, record, func(c iam.Change) (bool, error) {
+	return s.guess(ctx, record, func(c iam.Change) (bool, error) {
 		credential, err := c.Tx().Credential(ctx, record.Org, record.Account)
 		if err != nil {
 			return false, err
@@ -150,8 +152,4 @@ func (s *Service) withCode(ctx context.Context, token iam.Token, code string, do
 		}
 		return true, do(c, record)
 	})
-	if err != nil {
-		return err
-	}
-	return s.store.Forgive(ctx, accountKey(record.Account))
 }
