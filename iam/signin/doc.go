@@ -12,6 +12,9 @@
 // Whoever is told no is told the same, after the same time, whether there is such an account or
 // not: [ErrCredentials], or an [iam.ErrThrottled] (SB-24, SB-25). The audit log knows why.
 //
+// An account that was not invited, such as a new organisation's root, has no password: it begins with
+// [Service.RequestReset].
+//
 // Call the methods in a context that says where the request came from ([iam.WithOrigin]): addresses
 // are throttled too, and are part of the log. A host with its own sign-in leaves this package out.
 package signin
