@@ -107,11 +107,10 @@ func (s *Service) attend(ctx context.Context, tx Tx, org policy.OrgID, id policy
 	if err != nil {
 		return Change{}, err
 	}
-	record, err := tx.Subject(ctx, id)
-	if err != nil {
-		return Change{}, err
-	}
-	c.sub = s.subject(&record)
+	// What the account may do is not asked: its roles are for the events.
+	c.sub = s.subject(&SubjectRecord{
+		Account: id, Org: org, Root: account.Root, Status: account.Status, Email: account.Email, Roles: account.Roles,
+	})
 	c.holder = c.sub.holder
 	return Change{c, account}, nil
 }

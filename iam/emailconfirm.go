@@ -95,6 +95,9 @@ func (c *change) stillAsked(id, by policy.AccountID) error {
 	if err != nil {
 		return err
 	}
+	if err := asker.c.reload(); err != nil {
+		return err
+	}
 	need := c.system.Rules.Permissions.ManageAccounts
 	err = asker.c.may(asker.c.holder, need, asker.c.orgWide(need))
 	if err == nil {

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -58,6 +59,9 @@ func (c *change) updateOrganization(params OrganizationParams) (Organization, er
 		return Organization{}, invalid("SecondFactor", "an organisation requires a second factor or leaves it to the system")
 	case params.SecondFactor == SecondFactorRequired && c.system.Rules.SecondFactor == SecondFactorUnavailable:
 		return Organization{}, invalid("SecondFactor", "there is no second factor in the system %q", c.system.Name)
+	case params.SecondFactor == SecondFactorRequired && len(c.svc.config.Keys) == 0:
+		// Nobody could enroll, and so nobody would get in any more.
+		return Organization{}, fmt.Errorf("%w: a second factor needs Config.Keys", ErrKeys)
 	}
 	org, err := c.tx.Organization(c.ctx, c.org)
 	if err != nil {

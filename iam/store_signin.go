@@ -151,9 +151,6 @@ type CredentialWriter interface {
 	// that the account has already and a hash that is taken are ErrExists.
 	InsertSession(ctx context.Context, s Session) error
 
-	// RefreshSession writes Fresh of a session and reports whether there is such a one.
-	RefreshSession(ctx context.Context, account policy.AccountID, id SessionID, fresh time.Time) (bool, error)
-
 	// HasSession reports whether the account has such a session.
 	HasSession(ctx context.Context, account policy.AccountID, id SessionID) (bool, error)
 
@@ -162,6 +159,9 @@ type CredentialWriter interface {
 
 	// DeleteSessions ends all sessions of the account but one, or all when that is "", and counts them.
 	DeleteSessions(ctx context.Context, account policy.AccountID, but SessionID) (int, error)
+
+	// ForgiveAttempts forgets the attempts under a key, as [Throttle].Forgive does, when the Write commits.
+	ForgiveAttempts(ctx context.Context, key string) error
 }
 
 // SessionID names a session to its owner. It opens nothing.

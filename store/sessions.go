@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/castellan-iam/castellan/iam"
@@ -115,8 +116,11 @@ func (r *reader) Sessions(ctx context.Context, org policy.OrgID, account policy.
 
 // InsertSession is described at [iam.CredentialWriter].
 func (t *tx) InsertSession(ctx context.Context, s iam.Session) error {
-	if err := t.hasAccount(ctx, s.Account); err != nil {
+	if err := t.ready(); err != nil {
 		return err
+	}
+	if !fits(string(s.Account)) {
+		return iam.ErrNotFound
 	}
 	var c checks
 	c.that(s.Org == t.org, "Org", "the session is of organisation %.40q, and the change of %.40q", s.Org, t.org)
@@ -129,14 +133,18 @@ func (t *tx) InsertSession(ctx context.Context, s iam.Session) error {
 	if c.err != nil {
 		return c.err
 	}
-	taken, err := t.any(ctx, "SELECT COUNT(*) FROM iam_sessions WHERE hash = ?", s.Hash)
-	if err == nil && !taken {
-		taken, err = t.HasSession(ctx, s.Account, s.ID)
-	}
-	if err != nil {
-		return err
-	}
-	if taken {
+	// One statement for the account and for what is taken.
+	var found []string
+	err := t.session(ctx).Raw(`SELECT 'account' FROM iam_accounts WHERE org_id = ? AND id = ?
+UNION ALL SELECT 'taken' FROM iam_sessions WHERE hash = ?
+UNION ALL SELECT 'taken' FROM iam_sessions WHERE org_id = ? AND account_id = ? AND id = ?`,
+		t.org, s.Account, s.Hash, t.org, s.Account, s.ID).Scan(&found).Error
+	switch {
+	case err != nil:
+		return t.failed(ctx, "look for the session", err)
+	case !slices.Contains(found, "account"):
+		return iam.ErrNotFound
+	case slices.Contains(found, "taken"):
 		return iam.ErrExists
 	}
 	row := newSessionRow(s)
@@ -144,21 +152,6 @@ func (t *tx) InsertSession(ctx context.Context, s iam.Session) error {
 		return t.failed(ctx, "insert a session", err)
 	}
 	return nil
-}
-
-// RefreshSession is described at [iam.CredentialWriter].
-func (t *tx) RefreshSession(ctx context.Context, account policy.AccountID, id iam.SessionID, fresh time.Time) (bool, error) {
-	if err := t.ready(); err != nil || !fits(string(account), string(id)) {
-		return false, err
-	}
-	// Asked first: MariaDB would not count a row that has the time already.
-	there, err := t.HasSession(ctx, account, id)
-	if err != nil || !there {
-		return false, err
-	}
-	_, err = t.exec(ctx, "refresh a session", "UPDATE iam_sessions SET fresh = ? WHERE org_id = ? AND account_id = ? AND id = ?",
-		toMillis(fresh), t.org, account, id)
-	return err == nil, err
 }
 
 // HasSession is described at [iam.CredentialWriter].

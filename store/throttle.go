@@ -111,9 +111,28 @@ func limitless(limit iam.Limit, now time.Time) (until time.Time) {
 // Forgive is described at [iam.Throttle].
 func (s *Store) Forgive(ctx context.Context, key string) error {
 	return s.apart(ctx, func(r *reader) error {
-		_, err := r.exec(ctx, "forgive attempts", "DELETE FROM iam_throttles WHERE id = ?", throttleID(key))
-		return err
+		return r.forgive(ctx, key)
 	})
+}
+
+// ForgiveAttempts is described at [iam.CredentialWriter]. On MariaDB and MySQL a DELETE that finds nothing would lock
+// the gap, until the Write ends, in which the counters of others are inserted.
+func (t *tx) ForgiveAttempts(ctx context.Context, key string) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	if t.dialect.snapshots {
+		there, err := t.any(ctx, "SELECT COUNT(*) FROM iam_throttles WHERE id = ?", throttleID(key))
+		if err != nil || !there {
+			return err
+		}
+	}
+	return t.forgive(ctx, key)
+}
+
+func (r *reader) forgive(ctx context.Context, key string) error {
+	_, err := r.exec(ctx, "forgive attempts", "DELETE FROM iam_throttles WHERE id = ?", throttleID(key))
+	return err
 }
 
 const hashedKey = "sha256:"

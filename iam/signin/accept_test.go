@@ -216,6 +216,10 @@ func roleIsGone(w *world) {
 		}
 	}
 	guest := o.root.invite(address("tea"), emqx.Accountant)
+	// Nor by the system, which may give everything that there is.
+	params := iam.InviteParams{Email: address("una"), Roles: []policy.Role{emqx.Accountant}}
+	w.ok(second2(o.in.Invite(o.ctx(), o.system(), params, goodPassword())))
+	bySystem := o.linked()
 	without, err := policy.Load("policy.csv", []byte(rows.String()), policy.Config{Conditions: emqx.Conditions()})
 	w.ok(err)
 	before := o.svc.Policy()
@@ -223,9 +227,11 @@ func roleIsGone(w *world) {
 	w.unchanged(func() {
 		w.refused(second(o.svc.LookInvitation(o.ctx(), guest.token)), iam.ErrToken)
 		w.refused(guest.accept(), iam.ErrToken)
+		w.refused(second(o.in.Accept(o.ctx(), bySystem, signin.AcceptParams{})), iam.ErrToken)
 	})
 	w.ok(o.svc.SetPolicy(before))
 	w.ok(guest.accept())
+	w.ok(second(o.in.Accept(o.ctx(), bySystem, signin.AcceptParams{})))
 }
 
 func tokenCase(w *world) {

@@ -13,6 +13,8 @@
 // not: [ErrCredentials], or an [iam.ErrThrottled] (SB-24, SB-25). The audit log knows why.
 //
 // A program comes with an API key in place of a session: [Service.Key] (E18). Neither is taken for the other.
+// An account that was not invited, such as a new organisation's root, has no password: it begins with
+// [Service.RequestReset].
 //
 // Call the methods in a context that says where the request came from ([iam.WithOrigin]): addresses
 // are throttled too, and are part of the log. A host with its own sign-in leaves this package out.

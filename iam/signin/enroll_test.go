@@ -177,7 +177,12 @@ func withoutKeys(w *world) {
 	bare := o.with(nil)
 	p := bare.account()
 	token := p.signIn().Token
-	w.unchanged(func() { w.refused(second(bare.in.Enroll(o.ctx(), token)), iam.ErrKeys) })
+	w.unchanged(func() {
+		w.refused(second(bare.in.Enroll(o.ctx(), token)), iam.ErrKeys)
+		// Nor can it be required, which would lock everybody out.
+		params := iam.OrganizationParams{Name: "Testers", SecondFactor: iam.SecondFactorRequired}
+		w.refused(second(bare.system().UpdateOrganization(o.Context(), params)), iam.ErrKeys)
+	})
 	equal(w, "the session", bare.holds(token), true)
 	p.signIn()
 	q := o.account()

@@ -152,7 +152,6 @@ func (l *life) useCode(code string, right bool) {
 		l.want("code", err, signin.ErrSession)
 	case !l.attempt():
 		l.want("code", err, iam.ErrThrottled)
-		s.ended = true
 	case !right || step <= l.step:
 		l.want("code", err, signin.ErrCredentials)
 		l.wrong()

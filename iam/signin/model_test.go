@@ -31,7 +31,7 @@ func TestSignInLife(t *testing.T) {
 	})
 }
 
-// The limits are small, so that chance meets them. A lock is over before a sign-in is that waits for a code.
+// The limits are small, so that chance meets them. A lock is over before a sign-in would be that waits for a code.
 var lifeConfig = signin.Config{AccountLimit: iam.Limit{Attempts: 4, Pause: 2 * time.Minute}}
 
 // life is an account, and what the model knows of it.
@@ -102,7 +102,7 @@ func (l *life) opens(opened signin.Opened, half bool) {
 	s := &modelSession{token: opened.Token, half: half, seen: l.now(), fresh: l.now(), expire: l.now().Add(12 * time.Hour)}
 	want := iam.Full
 	if half {
-		s.expire, want = l.now().Add(10*time.Minute), iam.NeedsSecondFactor
+		s.expire, want = l.now().Add(2*time.Minute), iam.NeedsSecondFactor
 	}
 	if opened.Session.Stage != want {
 		l.rt.Fatalf("the session has the stage %q, want %q", opened.Session.Stage, want)

@@ -31,8 +31,10 @@ func (s *Service) open(ctx context.Context, who candidate, rehashed string) (Ope
 		if err != nil {
 			return err
 		}
-		opened, err = s.insert(ctx, c, proof{stage: stage, fresh: c.Now()})
-		return err
+		if opened, err = s.insert(ctx, c, proof{stage: stage, fresh: c.Now()}); err != nil || stage == iam.NeedsSecondFactor {
+			return err
+		}
+		return s.forgive(ctx, c)
 	})
 	switch {
 	case errors.Is(err, iam.ErrNotFound): // deleted meanwhile
@@ -40,19 +42,12 @@ func (s *Service) open(ctx context.Context, who candidate, rehashed string) (Ope
 	case err != nil:
 		return Opened{}, err
 	}
-	if err := s.settle(ctx, opened); err != nil {
-		return Opened{}, err
-	}
 	return opened, nil
 }
 
-// settle forgets the wrong guesses, once everything was right that had to be (SB-31). It comes behind
-// the commit: a guess that is forgotten too late harms nobody.
-func (s *Service) settle(ctx context.Context, opened Opened) error {
-	if opened.Session.Stage == iam.NeedsSecondFactor {
-		return nil
-	}
-	return s.store.Forgive(ctx, accountKey(opened.Account.ID))
+// forgive forgets the wrong guesses at an account, once everything was right that had to be (SB-31).
+func (s *Service) forgive(ctx context.Context, c iam.Change) error {
+	return c.Tx().ForgiveAttempts(ctx, accountKey(c.Account().ID))
 }
 
 // stageBefore is what must come before a session is Full, for who has given the password.
@@ -107,7 +102,7 @@ func (s *Service) insert(ctx context.Context, c iam.Change, p proof) (Opened, er
 		session.Created, session.Expires = p.created, p.created.Add(s.config.Lifetime)
 	}
 	if p.stage != iam.Full {
-		session.Expires = c.Now().Add(s.config.StageLifetime)
+		session.Expires = c.Now().Add(s.lifetime(p.stage))
 	}
 	// Who proves anew who they are has signed in anew: what is pinned is what they may do now (L10).
 	if session.Pinned, err = s.svc.Pin(ctx, c.Tx(), account.ID); err != nil {
@@ -120,4 +115,13 @@ func (s *Service) insert(ctx context.Context, c iam.Change, p proof) (Opened, er
 		err = c.Record(iam.SignedIn, iam.Done, iam.FieldChange{Field: "session", After: id})
 	}
 	return Opened{Token: token, Session: shown(session), Account: account}, err
+}
+
+// lifetime is how long a session lasts that is not Full. One that waits for a code never outlasts a lock, however
+// short: who waits until more may be guessed must give the password again (SB-31).
+func (s *Service) lifetime(stage iam.Stage) time.Duration {
+	if stage == iam.NeedsSecondFactor {
+		return min(s.config.StageLifetime, s.config.AccountLimit.Pause)
+	}
+	return s.config.StageLifetime
 }

@@ -137,7 +137,7 @@ func (s *Service) withPassword(ctx context.Context, r iam.SessionRecord, passwor
 	if !verified.ok {
 		return s.refuse(ctx, who, "the password is wrong")
 	}
-	err = s.within(ctx, r, func(c iam.Change) error {
+	return s.within(ctx, r, func(c iam.Change) error {
 		now, err := c.Tx().Credential(ctx, r.Org, r.Account)
 		if err != nil {
 			return err
@@ -145,12 +145,11 @@ func (s *Service) withPassword(ctx context.Context, r iam.SessionRecord, passwor
 		if now.Password != credential.Password {
 			return ErrCredentials // changed meanwhile
 		}
-		return do(c, now)
+		if err := do(c, now); err != nil {
+			return err
+		}
+		return s.forgive(ctx, c)
 	})
-	if err != nil {
-		return err
-	}
-	return s.store.Forgive(ctx, who.key())
 }
 
 // ChooseNewPassword replaces a password that somebody else had chosen (SB-10) by another one, and continues the

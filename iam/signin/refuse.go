@@ -53,35 +53,35 @@ func (s *Service) fail(ctx context.Context, who candidate, why string, until tim
 	}
 }
 
-// failNowhere is fail where there is no log to write to: give or take one, it asks the database as often.
+// failNowhere is fail where there is no log to write to: give or take one, it asks the database as often, and
+// leaves nothing behind.
 func (s *Service) failNowhere(ctx context.Context, who candidate, until time.Time) error {
-	err := readNobody(ctx, s.store, nobody)
-	if err == nil {
-		_, err = absent(s.store.LogHead(ctx, nobody))
+	if err := readNobody(ctx, s.store, nobody); err != nil {
+		return err
 	}
-	writes := 1
-	switch {
-	case err != nil:
-	case until.IsZero():
-		_, err = absent(s.store.Organization(ctx, nobody))
-	default: // as tellLocked
-		writes = 2
-		if _, err = s.store.Sessions(ctx, nobody, nobody, until); err == nil {
-			_, err = s.store.CountMails(ctx, nobody, MailLocked, "", nobody, until)
+	if _, err := absent(s.store.LogHead(ctx, nobody)); err != nil {
+		return err
+	}
+	if !until.IsZero() { // as tellLocked
+		if _, err := s.store.Sessions(ctx, nobody, nobody, until); err != nil {
+			return err
+		}
+		for range 2 {
+			if _, err := s.store.CountMails(ctx, nobody, MailLocked, "", nobody, until); err != nil {
+				return err
+			}
 		}
 	}
-	for n := 0; n < writes && err == nil; n++ {
-		_, err = s.store.Attempt(ctx, nobody+"/"+who.key(), s.config.AccountLimit, s.svc.Now())
+	key := nobody + "/" + who.key()
+	if _, err := s.store.Attempt(ctx, key, s.config.AccountLimit, s.svc.Now()); err != nil {
+		return err
 	}
-	return err
+	return s.store.Forgive(ctx, key)
 }
 
 // readNobody reads what Attend reads of an account.
 func readNobody(ctx context.Context, from iam.Reader, org policy.OrgID) error {
 	_, err := absent(from.Account(ctx, org, nobody))
-	if err == nil {
-		_, err = absent(from.Subject(ctx, nobody))
-	}
 	return err
 }
 

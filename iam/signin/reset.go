@@ -137,15 +137,17 @@ func (s *Service) ResetPassword(ctx context.Context, token iam.Token, next iam.S
 		if err != nil {
 			return err
 		}
-		opened, err = s.insert(ctx, c, proof{stage: stage, fresh: c.Now()})
-		return err
+		if opened, err = s.insert(ctx, c, proof{stage: stage, fresh: c.Now()}); err != nil {
+			return err
+		}
+		// Who lost the password may go on at once, whatever others have guessed meanwhile (SB-34). The guesses at
+		// the second factor are still counted from here on.
+		return s.forgive(ctx, c)
 	})
 	if err != nil {
 		return Opened{}, deadLink(err)
 	}
-	// Who lost the password may go on at once, whatever others have guessed meanwhile (SB-34). The guesses at
-	// the second factor are still counted from here on.
-	return opened, s.store.Forgive(ctx, accountKey(account.ID))
+	return opened, nil
 }
 
 // deadLink makes a dead link of what is not there any more.

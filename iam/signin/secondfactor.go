@@ -3,7 +3,6 @@ package signin
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"github.com/castellan-iam/castellan/iam"
 )
@@ -53,7 +52,7 @@ func (s *Service) secondFactor(ctx context.Context, token iam.Token, check func(
 	if err != nil {
 		return Opened{}, err
 	}
-	return opened, s.settle(ctx, opened)
+	return opened, nil
 }
 
 // guess counts a guess at a code, makes it in a transaction of the session's account, and writes down
@@ -61,15 +60,14 @@ func (s *Service) secondFactor(ctx context.Context, token iam.Token, check func(
 func (s *Service) guess(ctx context.Context, r iam.SessionRecord, check func(c iam.Change) (bool, error)) error {
 	who := candidate{org: r.Org, account: iam.Account{ID: r.Account, Org: r.Org}}
 	if err := s.attempt(ctx, accountKey(r.Account)); err != nil {
-		if errors.Is(err, iam.ErrThrottled) && r.Stage != iam.Full {
-			err = errors.Join(err, s.endUnfinished(ctx, r))
-		}
 		return err
 	}
 	right := false
 	err := s.within(ctx, r, func(c iam.Change) (err error) {
-		right, err = check(c)
-		return err
+		if right, err = check(c); err != nil || !right {
+			return err
+		}
+		return s.forgive(ctx, c)
 	})
 	if err == nil && !right {
 		return s.refuse(ctx, who, "the code is wrong")
@@ -77,22 +75,8 @@ func (s *Service) guess(ctx context.Context, r iam.SessionRecord, check func(c i
 	return err
 }
 
-// endUnfinished ends a sign-in in which too much was guessed.
-func (s *Service) endUnfinished(ctx context.Context, r iam.SessionRecord) error {
-	err := s.within(ctx, r, func(c iam.Change) error {
-		if _, err := c.Tx().DeleteSession(ctx, r.Account, r.ID); err != nil {
-			return err
-		}
-		return c.Record(iam.SignedIn, iam.Failed, iam.FieldChange{Field: "why", After: "too many wrong codes"})
-	})
-	if errors.Is(err, ErrSession) {
-		return nil
-	}
-	return err
-}
-
-// endHalves ends the sign-ins of an account that wait for a code, of which too many were wrong. Who waits until
-// more may be guessed must give the password again (SB-31).
+// endHalves ends the sign-ins of an account that wait for a code, when too much was guessed. Those that begin
+// behind that end before more may be guessed: see [Service.lifetime].
 func (s *Service) endHalves(ctx context.Context, c iam.Change, who candidate) error {
 	sessions, err := c.Tx().Sessions(ctx, who.org, cmp.Or(who.account.ID, nobody), c.Now())
 	if err != nil {
@@ -154,7 +138,7 @@ func (s *Service) withCode(ctx context.Context, token iam.Token, code string, do
 	if err != nil {
 		return err
 	}
-	err = s.guess(ctx, record, func(c iam.Change) (bool, error) {
+	return s.guess(ctx, record, func(c iam.Change) (bool, error) {
 		credential, err := c.Tx().Credential(ctx, record.Org, record.Account)
 		if err != nil {
 			return false, err
@@ -168,8 +152,4 @@ func (s *Service) withCode(ctx context.Context, token iam.Token, code string, do
 		}
 		return true, do(c, record)
 	})
-	if err != nil {
-		return err
-	}
-	return s.store.Forgive(ctx, accountKey(record.Account))
 }

@@ -91,6 +91,7 @@ func lockEndsHalves(w *world) {
 			w.refused(second(o.in.SecondFactor(o.ctx(), half, p.wrongCode())), signin.ErrCredentials)
 		},
 		"passwords": func(iam.Token) { p.guess(1) },
+		"attempts":  func(iam.Token) { must(p.try(p.password))(w) }, // none of which was wrong
 	} {
 		halves := []signin.Opened{p.begin(), p.begin()} // which are counted as long as no code follows
 		for range 3 {
@@ -99,7 +100,7 @@ func lockEndsHalves(w *world) {
 		o.clock.advance(time.Minute)
 		for _, half := range halves {
 			if err := second(o.in.SecondFactor(o.ctx(), half.Token, p.code())); !isError(err, signin.ErrSession) {
-				w.Errorf("a half session behind too many wrong %s: got the error %v", name, err)
+				w.Errorf("a half session behind too many %s: got the error %v", name, err)
 			}
 		}
 		p.signIn() // with the password

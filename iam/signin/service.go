@@ -51,7 +51,8 @@ type Config struct {
 	Idle time.Duration
 	// Lifetime ends every session. Defaults to 12 hours (SB-41).
 	Lifetime time.Duration
-	// StageLifetime ends a session that is not Full. Defaults to 10 minutes.
+	// StageLifetime ends a session that is not Full; one that waits for a code ends after AccountLimit.Pause at the
+	// latest (SB-31). Defaults to 10 minutes.
 	StageLifetime time.Duration
 	// Fresh is for how long after the password was given nobody is asked for it again. Defaults to 15 minutes.
 	Fresh time.Duration

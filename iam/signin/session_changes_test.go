@@ -107,6 +107,10 @@ func rolesAtNextSignIn(w *world) {
 	equal(w, "the next session may", may(subject(p.signIn().Token)), false)
 	equal(w, "the session from before may still", may(subject(opened.Token)), true)
 	w.refused(second(p.actor().UpdateProfile(w.Context(), below.id, iam.Profile{Name: "Now"})), iam.ErrForbidden)
+	// What is kept does not decide whether the account is active.
+	record := must(w.st.Session(w.Context(), opened.Token.Hash()))(w)
+	record.Status = iam.Disabled
+	equal(w, "the subject of a disabled account may", may(must(o.svc.SubjectOf(w.Context(), record))(w)), false)
 	// Disabling acts at once: on the session, and on an actor that was loaded before.
 	w.ok(second(o.system().Disable(w.Context(), p.id)))
 	equal(w, "the session of who is disabled", o.holds(opened.Token), false)

@@ -68,14 +68,13 @@ func notOwn(c iam.Change, instead string) error {
 // Unlock forgets the wrong passwords and codes of another account that the actor may manage (SB-34). Nobody
 // unlocks their own: who has found an open session could guess on for ever.
 func (s *Service) Unlock(ctx context.Context, actor iam.Actor, id policy.AccountID) error {
-	err := actor.Manage(ctx, id, func(c iam.Change) error {
+	return actor.Manage(ctx, id, func(c iam.Change) error {
 		if err := notOwn(c, "reset the password to unlock your own account"); err != nil {
+			return err
+		}
+		if err := s.forgive(ctx, c); err != nil {
 			return err
 		}
 		return c.Record(iam.AccountUnlocked, iam.Done)
 	})
-	if err != nil {
-		return err
-	}
-	return s.store.Forgive(ctx, accountKey(id))
 }

@@ -174,22 +174,6 @@ var sessionPromises = []promise{
 		w.equal(must(w.st.Session(w.ctx, s.Hash))(w).Session, s)
 		w.equal(must(w.st.Session(w.ctx, theirs.Hash))(w).Session, theirs)
 	}},
-	{"CredentialWriter.RefreshSession", "RefreshSession writes Fresh of a session and reports whether there is such a one", func(w *world) {
-		s, b := w.session("s"), w.session("b")
-		w.insertSession(s, b)
-		for range 2 { // also when nothing changes
-			s.Fresh = noon.Add(time.Hour)
-			w.write(func(tx iam.Tx) error {
-				w.equal(must(tx.RefreshSession(w.ctx, s.Account, s.ID, s.Fresh))(w), true)
-				return nil
-			})
-			w.equal(must(w.st.Session(w.ctx, s.Hash))(w).Session, s)
-		}
-		w.notTheSession(s, func(tx iam.Tx, account policy.AccountID, id iam.SessionID) (bool, error) {
-			return tx.RefreshSession(w.ctx, account, id, noon.Add(2*time.Hour))
-		})
-		w.equal(must(w.st.Session(w.ctx, b.Hash))(w).Session, b)
-	}},
 	{"CredentialWriter.HasSession", "HasSession reports whether the account has such a session", func(w *world) {
 		s := w.session("s")
 		w.insertSession(s)

@@ -140,6 +140,21 @@ var throttlePromises = []promise{
 		w.ok(w.st.Forgive(w.ctx, w.tag))
 		is(noon, time.Time{})
 	}},
+	{"CredentialWriter.ForgiveAttempts", "ForgiveAttempts forgets the attempts under a key, as [Throttle].Forgive does, when the Write commits", func(w *world) {
+		for range 3 {
+			w.allowed(w.tag, threeAnHour, noon)
+		}
+		w.is(w.st.Write(w.ctx, w.org, func(tx iam.Tx) error {
+			w.ok(tx.ForgiveAttempts(w.ctx, w.tag))
+			return errOurs
+		}), errOurs)
+		w.blocked(w.tag, threeAnHour, noon, noon.Add(time.Hour))
+		w.write(func(tx iam.Tx) error {
+			w.ok(tx.ForgiveAttempts(w.ctx, w.tag+"other"))
+			return tx.ForgiveAttempts(w.ctx, w.tag)
+		})
+		w.allowed(w.tag, threeAnHour, noon)
+	}},
 	{"Throttle.Forgive", "Forgive forgets the attempts under a key", func(w *world) {
 		for _, key := range []string{w.tag, w.tag + "\x00"} {
 			w.ok(w.st.Forgive(w.ctx, key)) // none
