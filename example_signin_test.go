@@ -4,13 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 
 	"github.com/castellan-iam/castellan/iam"
+	"github.com/castellan-iam/castellan/iam/adminhttp"
 	"github.com/castellan-iam/castellan/iam/emqx"
+	"github.com/castellan-iam/castellan/iam/iamhttp"
 	"github.com/castellan-iam/castellan/iam/outbox"
 	"github.com/castellan-iam/castellan/iam/signin"
+	"github.com/castellan-iam/castellan/iam/signinhttp"
 	"github.com/castellan-iam/castellan/iam/smtp"
 	"github.com/castellan-iam/castellan/policy"
 	"github.com/castellan-iam/castellan/store"
@@ -53,6 +58,60 @@ func letIn(ctx context.Context, path string, keys iam.Keys, password iam.Secret)
 		return nil
 	}()
 	return service, signIn, err
+}
+
+// mounted is the README's: a host's routes beside those for signing in and for managing.
+func mounted(svc *iam.Service, in *signin.Service, out *outbox.Outbox, console http.Handler) (http.Handler, error) {
+	door, err := signinhttp.New(in, svc, signinhttp.Config{Product: "Example Console"})
+	if err != nil {
+		return nil, err
+	}
+	guard := iamhttp.New(svc, nil, iamhttp.Config{Subject: door.Subject})
+	admin, err := adminhttp.New(svc, guard, adminhttp.Config{Prefix: "/iam/v1", SignIn: in, TestMailServer: out.TestMailServer})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/iam/v1/", guard.Load(admin))
+	mux.Handle("/", guard.Load(console)) // yours
+	door.Mount(mux)
+	return mux, nil
+}
+
+// Whoever is not signed in gets no further than the door.
+func Example_mount() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	dir, err := os.MkdirTemp("", "castellan")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	svc, in, err := letIn(ctx, filepath.Join(dir, "app.db"), nil, iam.NewSecret("the mail server's"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	out, err := outbox.New(svc, nil, outbox.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app, err := mounted(svc, in, out, http.NotFoundHandler())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range []string{"/login", "/o/acme/login", "/iam/v1/accounts", "/iam/v1/openapi.json", "/anything"} {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Accept", "text/html")
+		rec := httptest.NewRecorder()
+		app.ServeHTTP(rec, r)
+		fmt.Println(path, rec.Code)
+	}
+	// Output:
+	// /login 200
+	// /o/acme/login 200
+	// /iam/v1/accounts 401
+	// /iam/v1/openapi.json 401
+	// /anything 401
 }
 
 // Somebody is invited, accepts, and signs in.

@@ -13,6 +13,7 @@
 // not: [ErrCredentials], or an [iam.ErrThrottled] (SB-24, SB-25). The audit log knows why.
 //
 // A program comes with an API key in place of a session: [Service.Key] (E18). Neither is taken for the other.
+//
 // An account that was not invited, such as a new organisation's root, has no password: it begins with
 // [Service.RequestReset].
 //
