@@ -34,6 +34,7 @@ type accountCreation struct {
 		Roles   []policy.Role `json:"roles"`
 		Active  bool          `json:"active,omitempty" doc:"Active at once, and not pending."`
 		Profile profile       `json:"profile,omitzero"`
+		Quotas  []quotaLimit  `json:"quotas,omitempty" doc:"How many resources of a kind it may have, taken from its creator's own. Defaults to none at all."`
 	} `body:"application/json"`
 }
 
@@ -66,8 +67,12 @@ func listAccounts(c *call, in accountQuery) (accountList, error) {
 }
 
 func createAccount(c *call, in accountCreation) (changedAccount, error) {
+	quotas, err := quotasOf(in.Body.Quotas)
+	if err != nil {
+		return changedAccount{}, err
+	}
 	made, warnings, err := c.actor.CreateAccount(c.r.Context(), iam.CreateAccountParams{
-		Email: in.Body.Email, Roles: in.Body.Roles, Active: in.Body.Active, Profile: iam.Profile(in.Body.Profile),
+		Email: in.Body.Email, Roles: in.Body.Roles, Active: in.Body.Active, Profile: iam.Profile(in.Body.Profile), Quotas: quotas,
 	})
 	return showChanged(made, warnings), err
 }

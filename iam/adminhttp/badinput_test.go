@@ -172,6 +172,9 @@ func (o *org) badIDs(op *operation, in input) []wrong {
 			if op.id == "setPassword" && !o.svc.Rules().PasswordByOthers {
 				bad.want, bad.field = []int{422}, "password" // whoever it is
 			}
+			if o.never(op) {
+				bad.want = []int{403} // before anything is looked for
+			}
 			if p.Name == "project" {
 				bad.want, bad.silent = []int{200, 400, 404, 422}, true // the host's: what is no id is one of no project
 				if name == "a way out" {

@@ -1,6 +1,7 @@
 package adminhttp_test
 
 import (
+	"maps"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -30,7 +31,7 @@ func calls() map[string]func(o *org, who policy.AccountID) input {
 		return input{ids: map[string]string{"account": string(o.invited())}}
 	}
 	atProject := func(*org, policy.AccountID) input { return input{ids: map[string]string{"project": "p1"}} }
-	return map[string]func(o *org, who policy.AccountID) input{
+	all := map[string]func(o *org, who policy.AccountID) input{
 		"getOrganization": plain,
 		"updateOrganization": func(*org, policy.AccountID) input {
 			return input{body: `{"name":"Other testers","second_factor":"required"}`}
@@ -45,8 +46,8 @@ func calls() map[string]func(o *org, who policy.AccountID) input {
 		"listAccounts": func(o *org, _ policy.AccountID) input {
 			return input{ids: map[string]string{"project": "p1"}, query: "limit=2&keyword=member&status=active&role=" + string(o.least)}
 		},
-		"createAccount": func(o *org, _ policy.AccountID) input {
-			return input{body: `{"email":"` + address("made") + `","roles":["` + string(o.least) + `"],"profile":{"name":"Made"}}`}
+		"createAccount": func(o *org, who policy.AccountID) input {
+			return input{body: `{"email":"` + address("made") + `","roles":["` + string(o.least) + `"],"profile":{"name":"Made"}` + o.quotas(who) + `}`}
 		},
 		"getAccount": atMember,
 		"updateProfile": func(o *org, _ policy.AccountID) input {
@@ -69,12 +70,17 @@ func calls() map[string]func(o *org, who policy.AccountID) input {
 			ids := member(o)
 			o.waits(policy.AccountID(ids["account"]))
 			o.grant(policy.AccountID(ids["account"]))
+			o.holds(policy.AccountID(ids["account"]))
+			o.key(policy.AccountID(ids["account"]))
 			return input{ids: ids}
 		},
-		"handOver": func(o *org, _ policy.AccountID) input {
-			ids := member(o)
-			o.grant(policy.AccountID(ids["account"]))
-			ids["to"] = string(o.account(o.least))
+		"handOver": func(o *org, who policy.AccountID) input {
+			from, to := o.under(who), o.under(who)
+			ids := map[string]string{"account": string(from), "to": string(to)}
+			o.grant(from)
+			o.holds(from)
+			o.holds(from)
+			o.room(to, 1) // for one of the two
 			return input{ids: ids, body: `{"to":"{to}","then":"disable"}`}
 		},
 		"changeEmail": func(o *org, _ policy.AccountID) input {
@@ -90,12 +96,12 @@ func calls() map[string]func(o *org, who policy.AccountID) input {
 			o.invited()
 			return input{ids: map[string]string{"by": string(who)}, query: "open=true&by={by}"}
 		},
-		"invite": func(o *org, _ policy.AccountID) input {
+		"invite": func(o *org, who policy.AccountID) input {
 			password := ""
 			if o.svc.Rules().FirstPassword == iam.ByCreator {
 				password = `,"password":"Correct-Horse 9 ` + address("battery") + `"`
 			}
-			return input{body: `{"email":"` + address("invited") + `","roles":["` + string(o.least) + `"]` + password + `}`}
+			return input{body: `{"email":"` + address("invited") + `","roles":["` + string(o.least) + `"]` + password + o.quotas(who) + `}`}
 		},
 		"importInvitations": func(o *org, _ policy.AccountID) input {
 			return input{body: "email,roles\n" + address("listed") + "," + string(o.least) + "\nnobody,none\n"}
@@ -206,6 +212,9 @@ func calls() map[string]func(o *org, who policy.AccountID) input {
 			return input{ids: ids}
 		},
 	}
+	maps.Copy(all, heldCalls())
+	maps.Copy(all, keyCalls())
+	return all
 }
 
 // canary is a secret that no answer may have, and no log (SB-70, SB-82).

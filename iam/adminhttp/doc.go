@@ -1,5 +1,5 @@
-// Package adminhttp is the API of an organisation's console: accounts, invitations, bindings, grants, the audit log and
-// the rest of what an [iam.Actor] does, as JSON over HTTP.
+// Package adminhttp is the API of an organisation's console: accounts, invitations, bindings, grants, what accounts hold
+// and their quotas, API keys, the audit log and the rest of what an [iam.Actor] does, as JSON over HTTP.
 //
 //	admin, err := adminhttp.New(svc, guard, adminhttp.Config{Prefix: "/iam/v1", SignIn: in, TestMailServer: out.TestMailServer})
 //	mux.Handle("/iam/v1/", guard.Load(admin))
@@ -24,6 +24,6 @@
 // 64 KiB, and an imported list 8 MiB. What the method refuses is answered as package iamhttp does, with 404 for
 // whatever lies in another organisation. Pages of other origins change nothing (SB-45).
 //
-// No answer has a hash, a token or a password in it (SB-70), but the link of an invitation in the answer to who asked
-// for one. Lists are read in pages, in an order that does not change, so that nothing is missed or seen twice.
+// No answer has a hash, a token or a password in it (SB-70), but the link of an invitation and the secret of an API key
+// in the answer to who asked for one. Lists are read in pages, in an order that does not change, so that nothing is missed or seen twice.
 package adminhttp

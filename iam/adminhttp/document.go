@@ -74,7 +74,7 @@ type problem struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-const about = "Accounts, invitations, bindings, grants and the audit log of the organization of whoever asks. " +
+const about = "Accounts, invitations, bindings, grants, what accounts hold and their quotas, API keys and the audit log of the organization of whoever asks. " +
 	"Times are RFC 3339 in UTC; ids and cursors are opaque. A request names what it means: unknown members and parameters are refused. " +
 	"A maxLength is in bytes of UTF-8. What lies in another organization is answered as what does not exist."
 

@@ -68,8 +68,11 @@ func jsonName(field string) string {
 	if i := strings.LastIndexByte(field, '.'); i >= 0 {
 		field = field[i+1:] // Grant.Role is the role of a grant
 	}
-	if field == "Expires" {
+	switch field {
+	case "Expires":
 		return "until"
+	case "ID":
+		return "id"
 	}
 	var b strings.Builder
 	for i, r := range field {

@@ -31,7 +31,7 @@ type Config struct {
 	TestMailServer func(ctx context.Context, actor iam.Actor) (smtp.Report, error)
 	// Fresh returns nil when whoever asks has given their password a short while ago, and otherwise an error such
 	// as signin.ErrStale, which is answered with 403 (SB-05). It is asked before somebody changes their own address,
-	// and offers or accepts the root account. Defaults to refusing these.
+	// makes an API key, and offers or accepts the root account. Defaults to refusing these.
 	Fresh func(r *http.Request) error
 	// TrustedOrigins are further origins whose pages may change something, such as https://console.example.com,
 	// where console and API have two names. Defaults to the API's own (SB-45).

@@ -54,6 +54,7 @@ type inviteRequest struct {
 		Roles    []policy.Role    `json:"roles"`
 		Bindings []projectBinding `json:"bindings,omitempty" doc:"The projects that it is bound to from the start."`
 		Profile  profile          `json:"profile,omitzero"`
+		Quotas   []quotaLimit     `json:"quotas,omitempty" doc:"How many resources of a kind it may have, taken from its creator's own. Defaults to none at all."`
 		Password iam.Secret       `json:"password,omitzero" doc:"The first password, where the system lets the creator choose it."`
 	} `body:"application/json"`
 }
@@ -90,13 +91,16 @@ func listInvitations(c *call, in invitationQuery) (invitationList, error) {
 }
 
 func invite(c *call, in inviteRequest) (invited, error) {
+	quotas, err := quotasOf(in.Body.Quotas)
+	if err != nil {
+		return invited{}, err
+	}
 	params := iam.InviteParams{
 		Email: in.Body.Email, Roles: in.Body.Roles, Profile: iam.Profile(in.Body.Profile),
-		Bindings: bindingsOf("", in.Body.Bindings),
+		Bindings: bindingsOf("", in.Body.Bindings), Quotas: quotas,
 	}
 	var i iam.Invitation
 	var warnings []iam.Warning
-	var err error
 	switch {
 	case c.config.SignIn != nil:
 		i, warnings, err = c.config.SignIn.Invite(c.r.Context(), c.actor, params, in.Body.Password)

@@ -21,10 +21,12 @@ func lifeRoutes() []route {
 
 type removal struct {
 	Account     account      `json:"account"`
-	Refusal     string       `json:"refusal,omitempty" enum:"root,last_administrator,other" doc:"Why it would be refused. Absent when it would be done."`
+	Refusal     string       `json:"refusal,omitempty" enum:"root,last_administrator,holds,other" doc:"Why it would be refused. Absent when it would be done."`
 	Sessions    int          `json:"sessions"`
+	APIKeys     int          `json:"api_keys" doc:"How many rest while it is disabled, and go with it."`
 	Bindings    []binding    `json:"bindings"`
 	Grants      []grant      `json:"grants"`
+	Holdings    []holding    `json:"holdings" doc:"They keep it from being deleted."`
 	Invitations []invitation `json:"invitations" doc:"The open ones that it sent, whose links die with its right to invite."`
 	EmailChange *emailChange `json:"email_change,omitempty"`
 	RootOffer   *rootOffer   `json:"root_offer,omitempty"`
@@ -42,6 +44,7 @@ type handOverRequest struct {
 type handover struct {
 	Bindings    []binding    `json:"bindings"`
 	Grants      []grant      `json:"grants"`
+	Holdings    []holding    `json:"holdings"`
 	Invitations []invitation `json:"invitations"`
 	Rest        rest         `json:"rest" doc:"What could not be handed over."`
 }
@@ -49,6 +52,7 @@ type handover struct {
 type rest struct {
 	Bindings    []binding    `json:"bindings"`
 	Grants      []grant      `json:"grants"`
+	Holdings    []holding    `json:"holdings"`
 	Invitations []invitation `json:"invitations"`
 }
 
@@ -72,8 +76,8 @@ func previewRemoval(c *call, in accountPath) (removal, error) {
 		return removal{}, err
 	}
 	shown := removal{
-		Account: showAccount(r.Account), Refusal: refusal(r.Refusal), Sessions: r.Sessions, Bindings: list(r.Bindings, showBinding),
-		Grants: list(r.Grants, showGrant), Invitations: list(r.Invitations, c.showInvitation),
+		Account: showAccount(r.Account), Refusal: refusal(r.Refusal), Sessions: r.Sessions, APIKeys: r.APIKeys, Bindings: list(r.Bindings, showBinding),
+		Grants: list(r.Grants, showGrant), Holdings: list(r.Holdings, showHolding), Invitations: list(r.Invitations, c.showInvitation),
 	}
 	if r.EmailChange != nil {
 		change := showEmailChange(*r.EmailChange)
@@ -95,6 +99,8 @@ func refusal(err error) string {
 		return "root"
 	case errors.Is(err, iam.ErrLastAdministrator):
 		return "last_administrator"
+	case errors.Is(err, iam.ErrHolds):
+		return "holds"
 	default:
 		return "other"
 	}
@@ -109,7 +115,11 @@ func handOver(c *call, in handOverRequest) (handover, error) {
 		return handover{}, err
 	}
 	return handover{
-		Bindings: list(h.Bindings, showBinding), Grants: list(h.Grants, showGrant), Invitations: list(h.Invitations, c.showInvitation),
-		Rest: rest{list(h.Rest.Bindings, showBinding), list(h.Rest.Grants, showGrant), list(h.Rest.Invitations, c.showInvitation)},
+		Bindings: list(h.Bindings, showBinding), Grants: list(h.Grants, showGrant), Holdings: list(h.Holdings, showHolding),
+		Invitations: list(h.Invitations, c.showInvitation),
+		Rest: rest{
+			Bindings: list(h.Rest.Bindings, showBinding), Grants: list(h.Rest.Grants, showGrant), Holdings: list(h.Rest.Holdings, showHolding),
+			Invitations: list(h.Rest.Invitations, c.showInvitation),
+		},
 	}, nil
 }

@@ -6,6 +6,6 @@ import "slices"
 func routes() []route {
 	return slices.Concat(
 		organizationRoutes(), ownRoutes(), roleRoutes(), accountRoutes(), lifeRoutes(), addressRoutes(), invitationRoutes(),
-		bindingRoutes(), grantRoutes(), eventRoutes(), mailRoutes(), serverRoutes(), rootRoutes(), signInRoutes(),
+		bindingRoutes(), grantRoutes(), holdingRoutes(), quotaRoutes(), keyRoutes(), eventRoutes(), mailRoutes(), serverRoutes(), rootRoutes(), signInRoutes(),
 	)
 }

@@ -20,7 +20,7 @@ import (
 //	401  ErrNoAccount, with the headers WWW-Authenticate
 //	403  iam.ErrForbidden
 //	404  iam.ErrNotFound, and iam.ErrForbidden on what the subject may not see: the same answer
-//	409  iam.ErrExists, iam.ErrConflict, iam.ErrRoot, iam.ErrLastAdministrator
+//	409  iam.ErrExists, iam.ErrConflict, iam.ErrRoot, iam.ErrLastAdministrator, iam.ErrHolds, iam.ErrQuota
 //	413  *http.MaxBytesError
 //	422  iam.ErrInvalid
 //	429  iam.ErrThrottled, with the header Retry-After when the error says until when
@@ -131,8 +131,11 @@ func answerTo(err error) answer {
 		return answer{status: http.StatusRequestEntityTooLarge, reason: "too_large", detail: fmt.Sprintf("at most %d bytes", tooLarge.Limit)}
 	case errors.As(err, &field):
 		a := answer{status: http.StatusUnprocessableEntity, reason: "invalid", detail: field.Problem, field: field.Field}
-		if errors.Is(err, iam.ErrExists) {
-			a.status, a.reason = http.StatusConflict, "exists"
+		for _, c := range conflicts {
+			if errors.Is(err, c.err) {
+				a.status, a.reason = http.StatusConflict, c.reason
+				break
+			}
 		}
 		return a
 	case errors.Is(err, iam.ErrInvalid):
@@ -161,6 +164,8 @@ var conflicts = [...]struct {
 	{iam.ErrConflict, "conflict", "it was changed meanwhile: read it again and repeat"},
 	{iam.ErrRoot, "root", "this account cannot be changed this way"},
 	{iam.ErrLastAdministrator, "last_administrator", "nobody would be left to manage the organization"},
+	{iam.ErrHolds, "holds", "the account still holds resources"},
+	{iam.ErrQuota, "quota", "a quota would be exceeded"},
 }
 
 func statusOf(e *iam.ForbiddenError) int {
