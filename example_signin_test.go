@@ -67,7 +67,9 @@ func mounted(svc *iam.Service, in *signin.Service, out *outbox.Outbox, console h
 		return nil, err
 	}
 	guard := iamhttp.New(svc, nil, iamhttp.Config{Subject: door.Subject})
-	admin, err := adminhttp.New(svc, guard, adminhttp.Config{Prefix: "/iam/v1", SignIn: in, TestMailServer: out.TestMailServer})
+	admin, err := adminhttp.New(svc, guard, adminhttp.Config{
+		Prefix: "/iam/v1", SignIn: in, TestMailServer: out.TestMailServer, Fresh: door.Fresh,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,13 @@ func (s *Service) fresh(ctx context.Context, token iam.Token) (iam.SessionRecord
 	return record, err
 }
 
+// Fresh returns nil for a Full session whose password was given a while ago at most, and ErrStale when it must be given
+// again ([Service.Confirm]): for what a host lets only somebody do who is certainly there (SB-05).
+func (s *Service) Fresh(ctx context.Context, token iam.Token) error {
+	_, err := s.fresh(ctx, token)
+	return err
+}
+
 // full returns a Full session.
 func (s *Service) full(ctx context.Context, token iam.Token) (iam.SessionRecord, error) {
 	record, err := s.record(ctx, token)

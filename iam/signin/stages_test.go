@@ -29,6 +29,7 @@ var tokenCalls = map[string]tokenCall{
 		return third(p.in.Session(ctx, token))
 	}},
 	"SignOut": {everyStage, func(ctx context.Context, p *person, token iam.Token) error { return p.in.SignOut(ctx, token) }},
+	"Fresh":   {[]iam.Stage{iam.Full}, func(ctx context.Context, p *person, token iam.Token) error { return p.in.Fresh(ctx, token) }},
 	"Sessions": {[]iam.Stage{iam.Full}, func(ctx context.Context, p *person, token iam.Token) error {
 		return second(p.in.Sessions(ctx, token))
 	}},

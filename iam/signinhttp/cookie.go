@@ -25,6 +25,17 @@ func (h *Handler) Subject(r *http.Request) (iam.Subject, error) {
 	return sub, err
 }
 
+// Fresh returns nil when the password was given a while ago at most, for Config.Fresh of package adminhttp and for a
+// host's own routes (SB-05). signin.ErrStale says that it must be given again, at the path for that: see [Links].
+func (h *Handler) Fresh(r *http.Request) error {
+	token, _ := h.token(r)
+	err := h.in.Fresh(r.Context(), token)
+	if errors.Is(err, signin.ErrSession) {
+		return fmt.Errorf("%w: %w", iamhttp.ErrNoAccount, err)
+	}
+	return err
+}
+
 // token returns the token that a request came with, and whether that was in the header Authorization. That header is
 // meant where there is one: whoever sends it does so on purpose.
 func (h *Handler) token(r *http.Request) (token iam.Token, bearer bool) {

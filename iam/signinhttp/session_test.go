@@ -2,6 +2,7 @@ package signinhttp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -195,7 +196,15 @@ func TestStepUp(t *testing.T) {
 	t.Parallel()
 	w := newWorldWith(t, lanit.System(), signin.Config{Fresh: 1e6}, signinhttp.Config{})
 	token := w.organization("acme").opens()
+	fresh := func(token iam.Token) error {
+		r := httptest.NewRequest("POST", "/", nil)
+		r.AddCookie(&http.Cookie{Name: "__Host-session", Value: token.Reveal()})
+		return w.door.Fresh(r)
+	}
+	equal(t, "fresh just behind the sign-in", fresh(token), nil)
 	w.advance(1e9)
+	equal(t, "stale a second later", errors.Is(fresh(token), signin.ErrStale), true)
+	equal(t, "nobody is fresh", errors.Is(fresh(iam.Token{}), iamhttp.ErrNoAccount), true)
 	rec := w.send(request{method: "POST", path: "/account/sessions/end-others", cookie: token})
 	equal(t, "the status", rec.Code, http.StatusUnauthorized)
 	equal(t, "the challenge", rec.Header().Get("WWW-Authenticate"), `Bearer error="insufficient_user_authentication"`)
