@@ -9,7 +9,7 @@
 // enrollment, a new password. The method for that stage hands out the next session; nothing else
 // takes one that is not Full (SB-43).
 //
-// Whoever is told no is told the same, after the same time, whether there is such an account or
+// Whoever is told no is told the same, after the same work, whether there is such an account or
 // not: [ErrCredentials], or an [iam.ErrThrottled] (SB-24, SB-25). The audit log knows why.
 //
 // A program comes with an API key in place of a session: [Service.Key] (E18). Neither is taken for the other.
