@@ -81,13 +81,13 @@ func (h *Holder) has(pi int32, g Grant, own bool, condition *Condition) bool {
 		r.Owner = h.id
 	}
 	allowed := false
-	h.each(pi, &r, func(x *held, e *entry) bool {
+	h.each(pi, &r, func(x held, e *entry) bool {
 		if e.denies {
 			allowed = false
 			return false
 		}
 		holds := e.condition == nil || e.condition == condition
-		allowed = allowed || holds && h.grants[x.grant].lasts(g.Expires)
+		allowed = allowed || holds && x.lasts(g.Expires)
 		return true
 	})
 	return allowed
@@ -96,30 +96,36 @@ func (h *Holder) has(pi int32, g Grant, own bool, condition *Condition) bool {
 // deniedWithin reports whether something that is held in a narrower place, or across the place,
 // denies it. A resource may lie in any project.
 func (h *Holder) deniedWithin(pi int32, at Place, own bool) bool {
-	denies := func(list []held, l level) bool {
-		return slices.ContainsFunc(list, func(x held) bool {
-			return slices.ContainsFunc(x.table.entriesOf(pi), func(e entry) bool {
-				return e.denies && e.where&situationOf(l, own).set() != 0
-			})
+	denies := func(table *roleTable, l level) bool {
+		return slices.ContainsFunc(table.entriesOf(pi), func(e entry) bool {
+			return e.denies && e.where&situationOf(l, own).set() != 0
 		})
 	}
 	if at.level() != levelProject {
-		for i := range h.projects {
-			if denies(h.projects[i].held, levelProject) {
+		for i := range h.bound {
+			if denies(h.bound[i].table, levelProject) {
 				return true
 			}
 		}
-		if len(h.open) > 0 && denies(h.orgWide, levelProject) {
-			return true
+		if len(h.rest().open) > 0 {
+			for table := range h.roleTables() {
+				if denies(table, levelProject) {
+					return true
+				}
+			}
 		}
 	}
-	if at.level() == levelResource {
-		return false // what is held on the resource itself stands in each
-	}
 	base := h.policy.permissions[pi].kind.Base()
-	for key, named := range h.resources {
-		if key.kind == base && denies(named, levelResource) {
-			return true
+	for x := range h.rest().leases() {
+		switch x.grant.At.level() {
+		case levelProject:
+			if at.level() != levelProject && denies(x.table, levelProject) {
+				return true
+			}
+		case levelResource: // what is held on the resource itself stands in each
+			if at.level() != levelResource && x.grant.At.Kind == base && denies(x.table, levelResource) {
+				return true
+			}
 		}
 	}
 	return false
@@ -211,13 +217,13 @@ func (h *Holder) MayGrantOn(name Permission, r Resource, until time.Time) error 
 	}
 	pi, _ := h.policy.permission(name)
 	allowed := false
-	h.each(pi, &r, func(x *held, e *entry) bool {
+	h.each(pi, &r, func(x held, e *entry) bool {
 		met := e.condition == nil || e.condition.ask(r.attrs).matches(e.denies)
 		if met && e.denies {
 			allowed = false
 			return false
 		}
-		allowed = allowed || met && !e.denies && h.grants[x.grant].lasts(until)
+		allowed = allowed || met && !e.denies && x.lasts(until)
 		return true
 	})
 	if !allowed {
@@ -229,10 +235,11 @@ func (h *Holder) MayGrantOn(name Permission, r Resource, until time.Time) error 
 
 // gives reports whether a role that the holder has at the place, or around it, may give the role.
 func (h *Holder) gives(g Grant) bool {
-	return slices.ContainsFunc(h.grants, func(mine Grant) bool {
-		if !h.policy.gives[mine.Role][g.Role] || !mine.lasts(g.Expires) {
-			return false
+	for mine := range h.grants() {
+		may := h.policy.gives[mine.Role][g.Role] && mine.lasts(g.Expires)
+		if may && (mine.At.level() == levelOrg || mine.At == g.At) {
+			return true
 		}
-		return mine.At.level() == levelOrg || mine.At == g.At
-	})
+	}
+	return false
 }

@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // Can reports whether the holder may do the action to the resource. It reads memory only and
 // allocates nothing. It always agrees with [Holder.Decide].
 func (h *Holder) Can(action Action, r Resource) bool {
@@ -10,7 +12,7 @@ func (h *Holder) Can(action Action, r Resource) bool {
 	if !known {
 		return false
 	}
-	if h.narrowed && !h.scope.covers(pi, r.Project) {
+	if h.narrowed && !h.more.scope.covers(pi, r.Project) {
 		return false
 	}
 	sum := h.sum(pi, &r)
@@ -29,74 +31,135 @@ func (h *Holder) owns(r *Resource) bool { return r.Owner != "" && r.Owner == h.i
 
 // sum adds up the cells of everything that the holder has around the resource.
 func (h *Holder) sum(pi int32, r *Resource) cell {
-	own := h.owns(r)
-	sum := sumOf(h.orgWide, pi).in(situationOf(levelOrg, own))
-	if r.Project != "" {
-		inProject := sumOf(h.bound(r.Project), pi)
-		if h.open != nil && h.open[r.Project] {
-			inProject |= sumOfRoles(h.orgWide, pi)
-		}
-		sum |= inProject.in(situationOf(levelProject, own))
+	var inOrg, inProject cell
+	for _, table := range h.orgWide {
+		inOrg |= table.cell(pi)
 	}
-	if h.resources != nil && r.ID != "" {
-		named := h.resources[resourceKey{r.Kind.Base(), r.ID}]
+	if r.Project != "" {
+		bound := h.in(r.Project)
+		for i := range bound {
+			inProject |= bound[i].table.cell(pi)
+		}
+	}
+	own := h.owns(r)
+	if h.more == nil {
+		return inOrg.in(situationOf(levelOrg, own)) | inProject.in(situationOf(levelProject, own))
+	}
+	return h.sumOfMore(pi, r, own, inOrg, inProject)
+}
+
+// sumOfMore adds what few holders have to what all do.
+func (h *Holder) sumOfMore(pi int32, r *Resource, own bool, inOrg, inProject cell) cell {
+	open := r.Project != "" && h.more.open[r.Project]
+	if open {
+		inProject |= inOrg
+	}
+	for i := range h.more.orgWide {
+		x := &h.more.orgWide[i]
+		inOrg |= x.table.cell(pi)
+		if open && !x.table.direct { // single permissions do not spread to open projects
+			inProject |= x.table.cell(pi)
+		}
+	}
+	if r.Project != "" && h.more.projects != nil {
+		inProject |= sumOf(h.more.projects[r.Project], pi)
+	}
+	sum := inOrg.in(situationOf(levelOrg, own)) | inProject.in(situationOf(levelProject, own))
+	if h.more.resources != nil && r.ID != "" {
+		named := h.more.resources[resourceKey{r.Kind.Base(), r.ID}]
 		sum |= sumOf(named, pi).in(situationOf(levelResource, own))
 	}
 	return sum
 }
 
-func sumOf(list []held, pi int32) (sum cell) {
+func sumOf(list []lease, pi int32) (sum cell) {
 	for i := range list {
 		sum |= list[i].table.cell(pi)
 	}
 	return sum
 }
 
-// sumOfRoles leaves out single permissions: they do not spread to open projects.
-func sumOfRoles(list []held, pi int32) (sum cell) {
-	for i := range list {
-		if !list[i].table.direct {
-			sum |= list[i].table.cell(pi)
-		}
-	}
-	return sum
+// held is something that the holder has around a resource, with where it has it.
+type held struct {
+	table *roleTable
+	// project is where the role is bound; "" when it is held in the organisation.
+	project ProjectID
+	lease   *lease // nil for what is held for good
 }
+
+// grant returns the grant by which it is held.
+func (x held) grant(org OrgID) Grant {
+	switch {
+	case x.lease != nil:
+		return x.lease.grant
+	case x.project != "":
+		return GrantRole(x.table.name, AtProject(org, x.project))
+	default:
+		return GrantRole(x.table.name, AtOrg(org))
+	}
+}
+
+// lasts reports whether it is held until the end; the zero end is never.
+func (x held) lasts(end time.Time) bool { return x.lease == nil || x.lease.grant.lasts(end) }
 
 // each calls visit for every rule that matches, but for its condition, until visit returns false.
 // It goes over the same things as sum.
-func (h *Holder) each(pi int32, r *Resource, visit func(x *held, e *entry) bool) {
-	own := h.owns(r)
-	for i := range h.orgWide {
-		if !eachEntry(&h.orgWide[i], pi, situationOf(levelOrg, own), visit) {
+func (h *Holder) each(pi int32, r *Resource, visit func(x held, e *entry) bool) {
+	own, rest := h.owns(r), h.rest()
+	inOrg, inProject := situationOf(levelOrg, own), situationOf(levelProject, own)
+	for _, table := range h.orgWide {
+		if !eachEntry(held{table: table}, pi, inOrg, visit) {
 			return
 		}
 	}
+	if !eachOf(rest.orgWide, pi, inOrg, visit) {
+		return
+	}
 	if r.Project != "" {
-		bound := h.bound(r.Project)
+		bound := h.in(r.Project)
 		for i := range bound {
-			if !eachEntry(&bound[i], pi, situationOf(levelProject, own), visit) {
+			if !eachEntry(held{table: bound[i].table, project: r.Project}, pi, inProject, visit) {
 				return
 			}
 		}
-		if h.open[r.Project] {
-			for i := range h.orgWide {
-				if !h.orgWide[i].table.direct && !eachEntry(&h.orgWide[i], pi, situationOf(levelProject, own), visit) {
-					return
-				}
-			}
+		if !eachOf(rest.projects[r.Project], pi, inProject, visit) {
+			return
+		}
+		if rest.open[r.Project] && !h.eachSpread(pi, inProject, visit) {
+			return
 		}
 	}
 	if r.ID != "" {
-		named := h.resources[resourceKey{r.Kind.Base(), r.ID}]
-		for i := range named {
-			if !eachEntry(&named[i], pi, situationOf(levelResource, own), visit) {
-				return
-			}
-		}
+		eachOf(rest.resources[resourceKey{r.Kind.Base(), r.ID}], pi, situationOf(levelResource, own), visit)
 	}
 }
 
-func eachEntry(x *held, pi int32, s situation, visit func(x *held, e *entry) bool) bool {
+// eachSpread visits the roles of the organisation as if they were bound to a project.
+func (h *Holder) eachSpread(pi int32, s situation, visit func(x held, e *entry) bool) bool {
+	for _, table := range h.orgWide {
+		if !eachEntry(held{table: table}, pi, s, visit) {
+			return false
+		}
+	}
+	leases := h.rest().orgWide
+	for i := range leases {
+		if !leases[i].table.direct && !eachEntry(held{table: leases[i].table, lease: &leases[i]}, pi, s, visit) {
+			return false
+		}
+	}
+	return true
+}
+
+func eachOf(list []lease, pi int32, s situation, visit func(x held, e *entry) bool) bool {
+	for i := range list {
+		if !eachEntry(held{table: list[i].table, lease: &list[i]}, pi, s, visit) {
+			return false
+		}
+	}
+	return true
+}
+
+func eachEntry(x held, pi int32, s situation, visit func(x held, e *entry) bool) bool {
 	entries := x.table.entriesOf(pi)
 	for i := range entries {
 		if entries[i].where&s.set() != 0 && !visit(x, &entries[i]) {
@@ -109,7 +172,7 @@ func eachEntry(x *held, pi int32, s situation, visit func(x *held, e *entry) boo
 // verdict is what all matching rules say together.
 type verdict struct {
 	allow, deny, unmet          *entry
-	allowHeld, denyHeld, unmetH *held
+	allowHeld, denyHeld, unmetH held
 }
 
 func (v verdict) allows() bool { return v.allow != nil && v.deny == nil }
@@ -117,7 +180,7 @@ func (v verdict) allows() bool { return v.allow != nil && v.deny == nil }
 // weigh asks the conditions of the rules that match.
 func (h *Holder) weigh(pi int32, r *Resource) (v verdict) {
 	attrs := r.attrs
-	h.each(pi, r, func(x *held, e *entry) bool {
+	h.each(pi, r, func(x held, e *entry) bool {
 		met := e.condition == nil || e.condition.ask(attrs).matches(e.denies)
 		switch {
 		case e.denies && met:

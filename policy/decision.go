@@ -70,9 +70,9 @@ func (h *Holder) decide(d *Decision, pi int32) {
 	}
 }
 
-func (d *Decision) set(reason Reason, e *entry, x *held) {
+func (d *Decision) set(reason Reason, e *entry, x held) {
 	d.Reason = reason
-	d.Grant = d.holder.grants[x.grant]
+	d.Grant = x.grant(d.holder.org)
 	if e.rule >= 0 {
 		d.Rule = d.holder.policy.rules[e.rule]
 	}
@@ -80,7 +80,7 @@ func (d *Decision) set(reason Reason, e *entry, x *held) {
 
 // explainAbsence looks for what comes closest when nothing that is held allows.
 func (h *Holder) explainAbsence(d *Decision, pi int32) {
-	for _, g := range h.expired {
+	for _, g := range h.rest().expired {
 		if h.wouldAllow(g, pi, &d.Resource) {
 			d.Reason, d.Grant = Expired, g
 			return
@@ -99,13 +99,12 @@ func (h *Holder) explainAbsence(d *Decision, pi int32) {
 
 // wouldAllow reports whether the grant alone would allow the holder the permission on the resource.
 func (h *Holder) wouldAllow(g Grant, pi int32, r *Resource) bool {
-	alone := Holder{policy: h.policy, id: h.id, org: h.org, active: true, open: h.open}
 	if g.At.Org != h.org || r.Org != h.org {
 		return false
 	}
-	var inProjects []projectHeld
-	alone.add(g, &inProjects)
-	alone.group(inProjects)
+	alone := Holder{policy: h.policy, id: h.id, org: h.org, active: true, more: &more{open: h.rest().open}}
+	alone.add(g)
+	alone.group()
 	v := alone.weigh(pi, r)
 	return v.allows()
 }

@@ -43,42 +43,47 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 		return Reach{}
 	}
 	reach := Reach{org: h.org, subject: h.id, kind: kind}
-	if h.narrowed && !h.scope.has(pi) {
+	if h.narrowed && !h.more.scope.has(pi) {
 		return reach
 	}
-	b := reachBuilder{pi: pi, projects: len(h.projects)}
-	for i := range h.orgWide {
-		b.add(&h.orgWide[i], levelOrg, "", "")
+	rest := h.rest()
+	b := reachBuilder{pi: pi, projects: len(h.bound)}
+	for _, table := range h.orgWide {
+		b.add(table, levelOrg, "", "")
 	}
-	for i := range h.projects {
-		bound := &h.projects[i]
+	for i := range rest.orgWide {
+		b.add(rest.orgWide[i].table, levelOrg, "", "")
+	}
+	for i := range h.bound {
+		if i == 0 || h.bound[i].project != h.bound[i-1].project {
+			b.visit++
+		}
+		b.add(h.bound[i].table, levelProject, h.bound[i].project, "")
+	}
+	b.unsorted = len(rest.projects)+len(rest.open) > 0
+	for _, project := range sortedKeys(rest.projects) {
 		b.visit++
-		for j := range bound.held {
-			b.add(&bound.held[j], levelProject, bound.project, "")
+		for i := range rest.projects[project] {
+			b.add(rest.projects[project][i].table, levelProject, project, "")
 		}
 	}
-	if len(h.open) > 0 {
-		b.unsorted = true
-		for _, project := range sortedKeys(h.open) {
-			b.visit++
-			for i := range h.orgWide {
-				if !h.orgWide[i].table.direct {
-					b.add(&h.orgWide[i], levelProject, project, "")
-				}
-			}
+	for _, project := range sortedKeys(rest.open) {
+		b.visit++
+		for table := range h.roleTables() {
+			b.add(table, levelProject, project, "")
 		}
 	}
 	base := kind.Base()
-	for key, named := range h.resources {
+	for key, named := range rest.resources {
 		for i := range named {
 			if key.kind == base {
-				b.add(&named[i], levelResource, "", key.id)
+				b.add(named[i].table, levelResource, "", key.id)
 			}
 		}
 	}
 	reach.allow, reach.deny = b.finish(b.allow), b.finish(b.deny)
 	if h.narrowed {
-		reach.allow = h.scope.clauses(reach.allow)
+		reach.allow = h.more.scope.clauses(reach.allow)
 	}
 	return reach
 }
@@ -103,9 +108,9 @@ type levelClause struct {
 	Clause
 }
 
-func (b *reachBuilder) add(x *held, l level, project ProjectID, id string) {
-	if x.table != b.last || l != b.lastLevel {
-		b.last, b.lastLevel, b.lastTo = x.table, l, b.clauses(x, l)
+func (b *reachBuilder) add(table *roleTable, l level, project ProjectID, id string) {
+	if table != b.last || l != b.lastLevel {
+		b.last, b.lastLevel, b.lastTo = table, l, b.clauses(table, l)
 	}
 	for _, c := range b.lastTo {
 		switch l {
@@ -121,12 +126,12 @@ func (b *reachBuilder) add(x *held, l level, project ProjectID, id string) {
 }
 
 // clauses returns those that what is held at the level belongs to, and makes them where they are missing.
-func (b *reachBuilder) clauses(x *held, l level) []*levelClause {
-	if x.table.cell(b.pi) == 0 {
+func (b *reachBuilder) clauses(table *roleTable, l level) []*levelClause {
+	if table.cell(b.pi) == 0 {
 		return nil
 	}
 	var to []*levelClause
-	entries := x.table.entriesOf(b.pi)
+	entries := table.entriesOf(b.pi)
 	for i := range entries {
 		e := &entries[i]
 		others := e.where&situationOf(l, false).set() != 0
@@ -187,7 +192,7 @@ func sortedSet[T ~string](ids []T) []T {
 	return slices.Clip(slices.Compact(ids))
 }
 
-func sortedKeys[T ~string](m map[T]bool) []T {
+func sortedKeys[T ~string, V any](m map[T]V) []T {
 	keys := make([]T, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -42,10 +42,11 @@ func (h *Holder) Within(scope Scope) *Holder {
 		n.projects = sortedSet(n.projects)
 	}
 	if h.narrowed {
-		n.intersect(h.scope)
+		n.intersect(h.more.scope)
 	}
-	within := *h
-	within.narrowed, within.scope = true, n
+	within, rest := *h, *h.rest()
+	rest.scope = n
+	within.narrowed, within.more = true, &rest
 	return &within
 }
 
@@ -93,7 +94,7 @@ func (n *narrowing) covers(pi int32, project ProjectID) bool { return n.has(pi) 
 
 // leaves reports whether nothing keeps the holder from using a permission that it has in the project.
 func (h *Holder) leaves(pi int32, project ProjectID) bool {
-	return !h.narrowed || h.scope.covers(pi, project)
+	return !h.narrowed || h.more.scope.covers(pi, project)
 }
 
 // clauses narrows the clauses of a reach: each keeps what lies in the scope's projects.
