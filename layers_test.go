@@ -24,8 +24,10 @@ var layers = map[string]map[string]string{
 	"policy/gen":        {"policy": "reads the CSV as the policy does", "policy/gen/vet": "what the generated test calls"},
 	"policy/gen/vet":    {"policy": "knows which pairs are known"},
 	"policy/policytest": {"policy": "runs fixtures against a policy"},
+	"iam/internal/hot":  {},
 	"iam": {
 		"policy":                 "decides",
+		"iam/internal/hot":       "keeps subjects in memory",
 		"github.com/google/uuid": "makes ids",
 		"golang.org/x/net/idna":  "the one ASCII form of an address's domain",
 		"golang.org/x/text":      "which letters beyond ASCII an address may have, and the one form of each",
@@ -76,6 +78,12 @@ var layers = map[string]map[string]string{
 		"store/internal/dberr": "which failures pass",
 		"policy":               "turns a Reach into SQL",
 		"gorm.io":              "the host's database; no driver",
+	},
+	"store/pgnotify": {
+		"iam":                  "is its Listener",
+		"policy":               "ids of organisations",
+		"store":                "the channel on which it announces changes",
+		"github.com/jackc/pgx": "LISTEN, which database/sql does not know",
 	},
 	"store/sqlite": {
 		"gorm.io":                    "the dialector with cgo",

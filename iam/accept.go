@@ -72,7 +72,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, token Token, params Acce
 		return Account{}, err
 	}
 	var account Account
-	err = s.store.Write(ctx, record.Org, func(tx Tx) error {
+	err = s.write(ctx, record.Org, func(tx Tx) error {
 		c, err := s.attend(ctx, tx, record.Org, record.Account)
 		if err != nil {
 			return deadWithout(err)

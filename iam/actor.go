@@ -136,7 +136,7 @@ func (a Actor) activeMember(h *policy.Holder) error {
 type transaction func(ctx context.Context, do func(tx Tx) error) error
 
 func (a Actor) storeWrite(ctx context.Context, do func(tx Tx) error) error {
-	return a.svc.store.Write(ctx, a.org, do)
+	return a.svc.write(ctx, a.org, do)
 }
 
 func (a Actor) storeWriteAside(ctx context.Context, do func(tx Tx) error) error {

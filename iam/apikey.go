@@ -61,7 +61,7 @@ func (s *Service) SubjectOfKey(ctx context.Context, key APIKey) (Subject, error)
 	if sub.Org() != key.Org || key.ID == "" {
 		return Subject{}, ErrNotFound
 	}
-	sub.holder, sub.key, sub.root = sub.holder.Within(key.Scope), key.ID, false
+	sub.holder, sub.key = sub.holder.Within(key.Scope), key.ID
 	return sub, nil
 }
 

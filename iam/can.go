@@ -76,9 +76,10 @@ func (s *Service) WhoCan(ctx context.Context, action policy.Action, r policy.Res
 	if err != nil {
 		return nil, err
 	}
+	now := s.now()
 	var can []policy.Decision
 	for i := range records {
-		sub := s.subject(&records[i])
+		sub := s.subject(&records[i], now)
 		if d := s.Explain(sub, action, r); d.Allowed() {
 			can = append(can, d)
 		}

@@ -36,7 +36,7 @@ func (c Change) MayBecome() error { return c.c.mayBecome(c.account) }
 func (c Change) By() policy.AccountID { return c.c.sub.ID() }
 
 // ByRoot reports whether the organisation's root acts, or the system.
-func (c Change) ByRoot() bool { return c.c.isSystem() || c.c.sub.root }
+func (c Change) ByRoot() bool { return c.c.isSystem() || c.c.sub.Root() }
 
 // Record writes an audit event about the account.
 func (c Change) Record(what EventType, outcome Outcome, changes ...FieldChange) error {
@@ -110,7 +110,7 @@ func (s *Service) attend(ctx context.Context, tx Tx, org policy.OrgID, id policy
 	// What the account may do is not asked: its roles are for the events.
 	c.sub = s.subject(&SubjectRecord{
 		Account: id, Org: org, Root: account.Root, Status: account.Status, Email: account.Email, Roles: account.Roles,
-	})
+	}, c.now)
 	c.holder = c.sub.holder
 	return Change{c, account}, nil
 }

@@ -55,7 +55,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token Token) (account Accoun
 	if err != nil {
 		return Account{}, false, err
 	}
-	err = s.store.Write(ctx, record.Org, func(tx Tx) error {
+	err = s.write(ctx, record.Org, func(tx Tx) error {
 		c, err := s.attend(ctx, tx, record.Org, record.Account)
 		if err != nil {
 			return err

@@ -29,6 +29,8 @@ var (
 	ErrQuota = errors.New("iam: the quota is exceeded")
 	// ErrConflict says that somebody else changed the organisation meanwhile: read again and repeat.
 	ErrConflict = errors.New("iam: changed meanwhile")
+	// ErrBehind says that the database does not have the revision that was asked for.
+	ErrBehind = errors.New("iam: the database is behind that revision")
 	// ErrToken says that a link or a code is worth nothing: never was, was used, expired, taken back. Which of
 	// them is never told.
 	ErrToken = errors.New("iam: the link is not valid any more")

@@ -92,7 +92,7 @@ func (c *change) append(e Event) error {
 // signs writes into the event who acts, as it stood when the actor was loaded.
 func (a Actor) signs(e Event, ctx context.Context) Event {
 	origin := OriginOf(ctx)
-	e.Actor, e.Email, e.Reason, e.Role = a.sub.ID(), a.sub.email, a.reason, cut(joinRoles(a.sub.Roles()))
+	e.Actor, e.Email, e.Reason, e.Role = a.sub.ID(), a.sub.Email(), a.reason, cut(joinRoles(a.sub.Roles()))
 	switch {
 	case a.isSystem():
 		e.Role = "system"

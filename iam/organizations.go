@@ -49,7 +49,7 @@ func (s SystemActor) CreateOrganization(ctx context.Context, params CreateOrgani
 		org.Root = root.ID
 		return err
 	})
-	if err != nil {
+	if err = s.svc.wrote(ctx, org.ID, org.Revision, err); err != nil {
 		return Organization{}, err
 	}
 	return org, nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,13 +17,15 @@ import (
 )
 
 // Service answers who may do what, and changes accounts through an [Actor]. It is safe for
-// concurrent use. The only state that it keeps in memory is the policy.
+// concurrent use. What it keeps in memory is the policy, and with Config.MaxStaleness subjects.
 type Service struct {
-	store  Store
-	system *atomic.Pointer[System] // shared by the copies that WithStore makes, as is ids
-	ids    *idMaker
-	links  links
-	config Config
+	store   Store
+	memory  *memory                 // shared as well; nil when each subject is loaded anew
+	inHosts bool                    // made by WithStore
+	system  *atomic.Pointer[System] // shared by the copies that WithStore makes, as is ids
+	ids     *idMaker
+	links   links
+	config  Config
 }
 
 // Config adjusts a Service. The zero Config works.
@@ -42,6 +45,20 @@ type Config struct {
 	// Keys encrypt the secrets that are stored. Defaults to none: there is no second factor, and no mail
 	// server of an organisation's own.
 	Keys Keys
+	// MaxStaleness is how old what a subject may do can be at most when it is asked for: younger ones are taken from
+	// memory, without the database, which may even be away. What this Service has changed itself is seen at once;
+	// what other nodes have changed, when MaxStaleness has passed, and mostly sooner where [Service.Run] runs. It is
+	// measured by the monotonic clock of this process, or by Now when that is given: the clocks of nodes may differ.
+	// Defaults to zero: the database is asked every time.
+	MaxStaleness time.Duration
+	// SubjectMemory is how many bytes the subjects in memory may take: those that are not asked for go first.
+	// Defaults to 64 MiB, which is some 130,000 subjects of five bindings each.
+	SubjectMemory int
+	// Listener hears of what other nodes change, and lets this one announce its changes to them. Defaults to none: what
+	// has changed is found by asking.
+	Listener Listener
+	// Logger gets a record when Run cannot ask, or not listen. Defaults to slog.Default(), as it is at that moment.
+	Logger *slog.Logger
 }
 
 // New returns a service that keeps its accounts in the store. It does no I/O. A system whose rules
@@ -60,6 +77,7 @@ func New(store Store, system System, config Config) (*Service, error) {
 	if err := config.Keys.check(); err != nil {
 		return nil, err
 	}
+	memory := newMemory(config)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -69,17 +87,18 @@ func New(store Store, system System, config Config) (*Service, error) {
 	ids := &idMaker{rand: config.Rand}
 	// Clones, so that nothing changes under a service that runs.
 	config.AuditKey, config.Keys, config.Rand = bytes.Clone(config.AuditKey), slices.Clone(config.Keys), ids
-	s := &Service{store: store, system: new(atomic.Pointer[System]), ids: ids, links: links, config: config}
+	s := &Service{store: store, system: new(atomic.Pointer[System]), ids: ids, links: links, config: config, memory: memory}
 	s.system.Store(&system)
 	return s, nil
 }
 
 // WithStore returns the same service on another store, such as the one that works inside the
 // host's own transaction: svc.WithStore(st.In(tx)). What it does commits or vanishes with that
-// transaction.
+// transaction. Its subjects are those of the transaction, never from memory; once it has changed something, s loads
+// the organisation's subjects anew for as long as MaxStaleness, since nobody says when the host commits.
 func (s *Service) WithStore(store Store) *Service {
 	next := *s
-	next.store = store
+	next.store, next.inHosts = store, true
 	return &next
 }
 
@@ -135,20 +154,62 @@ func (s *Service) now() time.Time { return storedTime(s.config.Now()) }
 // storedTime is a time in the precision and zone in which it is stored. The zero time stays zero.
 func storedTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// Subject loads an account as one who asks: the only I/O of a request, and one round trip. An
-// account that is not active is returned too, and may do nothing. An unknown id is ErrNotFound.
+// Subject loads an account as one who asks: the only I/O of a request, and one round trip, or none when
+// Config.MaxStaleness lets it come from memory. An account that is not active is returned too, and may do nothing. An
+// unknown id is ErrNotFound.
 func (s *Service) Subject(ctx context.Context, id policy.AccountID) (Subject, error) {
-	record, err := s.store.Subject(ctx, id)
-	if err != nil {
-		return Subject{}, err
-	}
-	return s.subject(&record), nil
+	return s.SubjectAtLeast(ctx, id, 0)
 }
 
-func (s *Service) subject(record *SubjectRecord) Subject {
+// SubjectAtLeast is Subject, as of a revision of its organisation or of a later one: for a request that must see what
+// another node has written for the same client a moment ago. That node has handed out what [Service.Revision] says
+// behind its change. A database that does not have the revision, such as a replica that lags behind, is ErrBehind.
+func (s *Service) SubjectAtLeast(ctx context.Context, id policy.AccountID, revision int64) (Subject, error) {
+	if s.memory != nil && !s.inHosts {
+		if sub, ok := s.memory.get(id, s.Policy(), revision); ok {
+			return sub, nil
+		}
+	}
+	return s.loadAtLeast(ctx, id, revision)
+}
+
+func (s *Service) loadAtLeast(ctx context.Context, id policy.AccountID, revision int64) (sub Subject, err error) {
+	switch {
+	case s.memory == nil || s.inHosts:
+		var record SubjectRecord
+		if record, err = s.store.Subject(ctx, id); err == nil {
+			sub = s.subject(&record, s.now())
+		}
+	case revision == 0 && s.memory.absent(id):
+		err = ErrNotFound
+	default:
+		sub, err = s.load(ctx, id, revision)
+	}
+	if err == nil && sub.Revision() < revision {
+		return Subject{}, ErrBehind
+	}
+	return sub, err
+}
+
+// Revision returns the revision of an organisation in the database: what [Service.SubjectAtLeast] on another node
+// takes, to see all that is committed by now. An unknown organisation is ErrNotFound.
+func (s *Service) Revision(ctx context.Context, org policy.OrgID) (int64, error) {
+	revisions, err := s.store.Revisions(ctx, []policy.OrgID{org})
+	if err != nil {
+		return 0, err
+	}
+	revision, there := revisions[org]
+	if !there {
+		return 0, ErrNotFound
+	}
+	return revision, nil
+}
+
+// subject makes a subject of a record, for a moment.
+func (s *Service) subject(record *SubjectRecord, now time.Time) Subject {
 	return Subject{
-		holder: record.holder(s.Policy(), s.now()),
-		root:   record.Root, status: record.Status, email: record.Email, revision: record.Revision,
+		holder: record.holder(s.Policy(), now),
+		facts:  &facts{root: record.Root, status: record.Status, email: record.Email, revision: record.Revision},
 	}
 }
 
@@ -177,7 +238,7 @@ func (s *Service) SubjectOf(ctx context.Context, session SessionRecord) (Subject
 		return Subject{}, fmt.Errorf("iam: the session %q keeps no subject: %w", session.ID, err)
 	}
 	record.Status, record.Root = session.Status, session.Root
-	sub := s.subject(&record)
+	sub := s.subject(&record, s.now())
 	sub.pinned = true
 	return sub, nil
 }

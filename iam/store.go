@@ -18,6 +18,7 @@ type Store interface {
 	Throttle
 	Outbox
 	APIKeyStore
+	Feed
 
 	// Write runs do in one transaction on an organisation, which it holds against every other
 	// Write on the same organisation, on every node, until it ends: what do reads through tx, no
@@ -34,6 +35,16 @@ type Store interface {
 	// Create inserts an organisation and runs do in the same transaction, as Write does. An id that
 	// is taken is ErrExists.
 	Create(ctx context.Context, org Organization, do func(tx Tx) error) error
+}
+
+// Feed is how the nodes of a host learn of each other's changes.
+type Feed interface {
+	// Revisions returns the revision of each of the organisations that exist, as it is committed.
+	Revisions(ctx context.Context, orgs []policy.OrgID) (map[policy.OrgID]int64, error)
+
+	// Announce lets those who listen to the database hear that an organisation has a revision, when the transaction
+	// in which the Store works is committed. It does nothing where a database has no such means.
+	Announce(ctx context.Context, org policy.OrgID, revision int64) error
 }
 
 // Reader is everything that is read. Lists without matches are empty and no error. What belongs
@@ -167,6 +178,9 @@ type Tx interface {
 	CredentialWriter
 	MailWriter
 	APIKeyWriter
+
+	// Revision returns the organisation's revision as it is once the Write is committed.
+	Revision() int64
 
 	// UpdateOrganization writes the organisation's Name and SecondFactor. Another organisation is ErrNotFound.
 	UpdateOrganization(ctx context.Context, o Organization) error

@@ -9,13 +9,28 @@ import (
 // Subject is one who asks: an account with everything that decides what it may do, as it stood
 // when it was loaded. It is immutable and safe for concurrent use. The zero Subject may do nothing.
 type Subject struct {
-	holder   *policy.Holder
+	holder *policy.Holder
+	facts  *facts // nil for the zero Subject
+	pinned bool   // as it was when its session was opened (L10)
+	key    APIKeyID
+}
+
+// facts are what is known of a subject beside what decides.
+type facts struct {
 	root     bool
 	status   Status
 	email    Email
 	revision int64
-	pinned   bool // as it was when its session was opened (L10)
-	key      APIKeyID
+}
+
+// nothing is known of the zero Subject. It is never written to.
+var nothing facts
+
+func (s Subject) known() *facts {
+	if s.facts == nil {
+		return &nothing
+	}
+	return s.facts
 }
 
 // ID returns the account, and "" for the zero Subject.
@@ -28,13 +43,13 @@ func (s Subject) Org() policy.OrgID { return s.holder.Org() }
 func (s Subject) Key() APIKeyID { return s.key }
 
 // Root reports whether it is the organisation's root account. A key of root's is not.
-func (s Subject) Root() bool { return s.root }
+func (s Subject) Root() bool { return s.known().root && s.key == "" }
 
 // Status returns the account's status.
-func (s Subject) Status() Status { return s.status }
+func (s Subject) Status() Status { return s.known().status }
 
 // Email returns the account's address.
-func (s Subject) Email() Email { return s.email }
+func (s Subject) Email() Email { return s.known().email }
 
 // Roles returns the roles that the account holds in its organisation. An API key has none.
 func (s Subject) Roles() []policy.Role {
@@ -45,7 +60,7 @@ func (s Subject) Roles() []policy.Role {
 }
 
 // Revision returns the revision of the organisation with which the subject was loaded.
-func (s Subject) Revision() int64 { return s.revision }
+func (s Subject) Revision() int64 { return s.known().revision }
 
 // Holder returns the subject as the policy sees it.
 func (s Subject) Holder() *policy.Holder { return s.holder }

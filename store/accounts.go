@@ -214,11 +214,11 @@ func (r *reader) accountAnywhere(ctx context.Context, column string, email iam.E
 }
 
 // known leaves out the roles that cannot be stored.
-func known(roles []policy.Role) []policy.Role {
-	var all []policy.Role
-	for _, role := range roles {
-		if fits(string(role)) {
-			all = append(all, role)
+func known[T ~string](ids []T) []T {
+	var all []T
+	for _, id := range ids {
+		if fits(string(id)) {
+			all = append(all, id)
 		}
 	}
 	return all

@@ -33,6 +33,8 @@ type dialect struct {
 	list   func(texts []string) string
 	listed string
 	inList string
+	// notify is the statement that announces a text on a channel; "" where there is none.
+	notify string
 }
 
 var dialects = map[string]*dialect{
@@ -64,6 +66,7 @@ var dialects = map[string]*dialect{
 		list:    arrayList,
 		listed:  `CAST(? AS text) COLLATE "C"`,
 		inList:  " = ANY (?)",
+		notify:  "SELECT pg_notify(?, ?)",
 	},
 	"mysql": {
 		name:     "mysql",

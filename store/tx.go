@@ -26,6 +26,9 @@ func newTx(ctx context.Context, r *reader, org policy.OrgID) (*tx, error) {
 	return t, err
 }
 
+// Revision is described at [iam.Tx].
+func (t *tx) Revision() int64 { return t.log.Revision }
+
 // UpdateOrganization is described at [iam.Tx].
 func (t *tx) UpdateOrganization(ctx context.Context, o iam.Organization) error {
 	if err := t.ready(); err != nil {

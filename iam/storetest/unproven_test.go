@@ -3,8 +3,10 @@ package storetest
 // unproven are the sentences that promise nothing that a store could break, or nothing that can be seen from outside.
 var unproven = map[string]string{
 	"Store is where the accounts live": "says what it is",
-	"Package store implements it on a GORM database; the exported suite iam/storetest proves every sentence of these comments for any implementation": "says where things are",
-	"Write may run do again after a passing failure of the database, such as a deadlock":                                                              "a permission",
+	"Package store implements it on a GORM database; the exported suite iam/storetest proves every sentence of these comments for any implementation":     "says where things are",
+	"Write may run do again after a passing failure of the database, such as a deadlock":                                                                  "a permission",
+	"Feed is how the nodes of a host learn of each other's changes":                                                                                       "says what it is",
+	"Announce lets those who listen to the database hear that an organisation has a revision, when the transaction in which the Store works is committed": "takes somebody who listens: package store/pgnotify",
 	"Reader is everything that is read":                                                                         "says what it is",
 	"SubjectReader reads what decides":                                                                          "says what it is",
 	"CandidateQuery names who may come into question for a resource":                                            "says what it is",
