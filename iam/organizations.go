@@ -37,7 +37,9 @@ func (s SystemActor) CreateOrganization(ctx context.Context, params CreateOrgani
 	if err := checkID("ID", string(org.ID)); err != nil {
 		return Organization{}, err
 	}
-	err := s.svc.store.Create(ctx, org, func(tx Tx) error {
+	done := false
+	err := s.svc.store.Create(ctx, org, func(tx Tx) (err error) {
+		defer func() { done = err == nil }()
 		c := &change{Actor: s.In(org.ID), ctx: ctx, tx: tx, system: s.svc.system.Load(), now: org.Created}
 		if err := c.record(OrganizationCreated, string(org.ID), changed("name", "", org.Name)); err != nil {
 			return err
@@ -49,7 +51,10 @@ func (s SystemActor) CreateOrganization(ctx context.Context, params CreateOrgani
 		org.Root = root.ID
 		return err
 	})
-	if err = s.svc.wrote(ctx, org.ID, org.Revision, err); err != nil {
+	if done {
+		err = s.svc.wrote(ctx, org.ID, org.Revision, err)
+	}
+	if err != nil {
 		return Organization{}, err
 	}
 	return org, nil

@@ -117,24 +117,42 @@ func (t *Table[V]) Put(id string, value V, weight int) bool {
 		t.sweep(&t.buckets[t.hand])
 		t.hand = (t.hand + 1) & (len(t.buckets) - 1)
 	}
-	b := t.first(hash)
-	at, free := b.free()
-	if !free {
-		if other := t.second(hash); other != b {
-			if i, is := other.free(); is {
-				b, at, free = other, i, true
-			}
-		}
-	}
-	for !free {
-		t.sweep(b)
-		at, free = b.free()
-	}
-	b.items[at].Store(x)
-	b.tags.Store(b.tags.Load() | tagOf(hash)<<(8*at))
+	b, at := t.room(hash)
+	b.put(at, hash, x)
 	t.weight += weight
 	t.count++
 	return true
+}
+
+// room returns where the value of a hash can be: in the first bucket if there is room, then in the second, then in place
+// of a value of the first that has room in its other bucket, then of one that was not used.
+func (t *Table[V]) room(hash uint64) (b *bucket[V], at int) {
+	b = t.first(hash)
+	for _, b := range []*bucket[V]{b, t.second(hash)} {
+		if at, free := b.free(); free {
+			return b, at
+		}
+	}
+	for i := range ways {
+		x := b.items[i].Load()
+		other := maphash.String(t.seed, x.id)
+		to := t.first(other)
+		if to == b {
+			to = t.second(other)
+		}
+		if j, free := to.free(); free {
+			to.put(j, other, x)
+			b.clear(i)
+			return b, i
+		}
+	}
+	for i := range ways {
+		if at = i; !b.items[i].Load().used.Load() {
+			break
+		}
+	}
+	t.drop(b, at)
+	return b, at
 }
 
 func (b *bucket[V]) free() (int, bool) {
@@ -144,6 +162,16 @@ func (b *bucket[V]) free() (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+func (b *bucket[V]) put(i int, hash uint64, x *item[V]) {
+	b.items[i].Store(x)
+	b.tags.Store(b.tags.Load() | tagOf(hash)<<(8*i))
+}
+
+func (b *bucket[V]) clear(i int) {
+	b.tags.Store(b.tags.Load() &^ (0xff << (8 * i)))
+	b.items[i].Store(nil)
 }
 
 // sweep forgets what was not used in a bucket since it was last swept.
@@ -172,8 +200,7 @@ func (t *Table[V]) remove(hash uint64, id string) {
 
 func (t *Table[V]) drop(b *bucket[V], i int) {
 	x := b.items[i].Load()
-	b.tags.Store(b.tags.Load() &^ (0xff << (8 * i)))
-	b.items[i].Store(nil)
+	b.clear(i)
 	t.weight -= int(x.weight)
 	t.count--
 	if t.evicted != nil {
