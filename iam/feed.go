@@ -23,8 +23,11 @@ type Listener interface {
 // How often Run asks, in parts of MaxStaleness: it can be late, or fail, twice before a subject is loaded anew.
 const refreshes = 4
 
-// How long Run waits before it listens again.
 const (
+	// patience is how long Run waits for an answer, where MaxStaleness is shorter: what comes later than that confirms
+	// nothing, but a connection that is slow to come has come then.
+	patience = 5 * time.Second
+	// How long Run waits before it listens again.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
 )
@@ -32,7 +35,7 @@ const (
 // Run keeps the subjects in memory fresh until ctx ends, and returns nil then: every quarter of MaxStaleness it asks
 // the database for the revisions of their organisations, and in between it hears what Config.Listener does. Without Run
 // each subject is loaded anew when MaxStaleness has passed. With a MaxStaleness of zero there is nothing to
-// do, and Run returns at once. A database that is away for a while is logged, and asked again.
+// do, and Run returns at once. A database that is away is logged once, and asked again until it is back.
 func (s *Service) Run(ctx context.Context) error {
 	if s.memory == nil {
 		return nil
@@ -45,6 +48,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(max(s.memory.bound/refreshes, time.Millisecond))
 	defer ticker.Stop()
+	away := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,13 +56,17 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ticker.C:
 		case <-wake:
 		}
-		// An answer that comes later than that is of no use, and must not keep the next one from being asked for.
-		within, cancel := context.WithTimeout(ctx, s.memory.bound)
+		within, cancel := context.WithTimeout(ctx, max(s.memory.bound, patience))
 		err := s.Refresh(within)
 		cancel()
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case err != nil && !away:
 			s.logger().LogAttrs(ctx, slog.LevelError, "changes of subjects cannot be asked for", slog.Any("error", err))
+		case err == nil && away:
+			s.logger().LogAttrs(ctx, slog.LevelInfo, "changes of subjects are asked for again")
 		}
+		away = err != nil
 	}
 }
 
@@ -80,7 +88,9 @@ func (s *Service) listen(ctx context.Context, wake chan<- struct{}) {
 		if err == nil {
 			err = errors.New("iam: the listener stopped by itself")
 		}
-		s.logger().LogAttrs(ctx, slog.LevelWarn, "changes of subjects are not heard of", slog.Any("error", err), slog.Duration("retry", retry))
+		if retry == firstRetry {
+			s.logger().LogAttrs(ctx, slog.LevelWarn, "changes of subjects are asked for, but not heard of at once", slog.Any("error", err))
+		}
 		timer := time.NewTimer(retry)
 		select {
 		case <-ctx.Done():

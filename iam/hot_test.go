@@ -231,11 +231,18 @@ func TestAFloodOfUnknownIDs(t *testing.T) {
 	if most := n.store.most.Load(); most > 16 {
 		t.Errorf("%d were loaded at a time", most)
 	}
-	// One that comes into being is there when the bound has passed.
+	// One that comes into being elsewhere is there when the bound has passed, and one of this process's at once.
 	n.store.put("unknown-1", "acme", emqx.Administrator)
 	n.clock.advance(bound)
 	if !n.may("unknown-1") {
-		t.Error("a new account may not")
+		t.Error("another node's new account may not")
+	}
+	_, _ = n.svc.Subject(t.Context(), "unknown-2")
+	if err := n.change(func() error { n.store.put("unknown-2", "acme", emqx.Administrator); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !n.may("unknown-2") {
+		t.Error("a new account of this process's may not")
 	}
 }
 
