@@ -15,7 +15,7 @@ import (
 	"github.com/castellan-iam/castellan/store/testdb"
 )
 
-// statement is what a program asked its database, and how many rows that concerned.
+// statement is what a program asked its database, and how many rows that concerned; -1 where it was not told.
 type statement struct {
 	SQL  string `json:"sql"`
 	Args []any  `json:"args,omitempty"`
@@ -50,7 +50,7 @@ func (a *author) recordStatements() []byte {
 	for _, err := range []error{
 		c.Create().After("*").Register("record", record), c.Query().After("*").Register("record", record),
 		c.Update().After("*").Register("record", record), c.Delete().After("*").Register("record", record),
-		c.Raw().After("*").Register("record", record),
+		c.Raw().After("*").Register("record", record), c.Row().After("*").Register("record", record),
 	} {
 		a.ok(err)
 	}
