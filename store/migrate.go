@@ -93,12 +93,12 @@ func ping(ctx context.Context, db *gorm.DB) error {
 // a [SchemaError], and a table with other columns, such as a host's of the same name, is a [TableError]. SQLite and
 // PostgreSQL undo a Migrate that fails or is cut off. MariaDB and MySQL cannot; there the next one goes on.
 //
-// Programs of the version before may run while their database is migrated from version 2 on: all of their
-// statements go on working, and what they write is read. Let them end soon, and start no more of them
-// (their CheckSchema refuses the newer tables), for they do not know what is new: where they delete an account, those
-// that it created have no creator that exists, and on SQLite without foreign keys its API keys and holdings stay
-// as rows, which open nothing; a project that they forget stays in the scopes of API keys. Programs
-// of version 1 must have ended before: what they write is in no chain, so that the log cannot be verified any more.
+// Programs of version 2 may go on while newer ones migrate their database and work in it: all of their statements
+// work as before, and the log stays whole. None can be started then, for its CheckSchema refuses the newer
+// tables. End them soon, for they do not know what is new. Of an account that they delete, those that it created keep
+// its id as their creator; SQLite with foreign keys switched off keeps its API keys, which open nothing, and its
+// holdings, which nobody else can claim. A project that they forget stays in the scopes of API keys. Programs of version 1
+// must have ended before: what they write is in no chain, so that the log could not be verified any more.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	d, err := dialectOf(db)
 	if err != nil {

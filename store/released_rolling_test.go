@@ -3,6 +3,8 @@ package store_test
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -60,36 +62,35 @@ func replay(t *testing.T, db *gorm.DB, version int) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		s := parseStatement(t, lines.Bytes())
-		var n int64
-		if isRead := strings.HasPrefix(s.SQL, "SELECT") || strings.Contains(s.SQL, "RETURNING"); isRead {
-			rows, err := conn.QueryContext(t.Context(), s.SQL, s.Args...)
-			if err != nil {
-				t.Errorf("%s: %v", s.SQL, err)
-				continue
-			}
-			for rows.Next() {
-				n++
-			}
-			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-				t.Errorf("%s: %v", s.SQL, err)
-			}
-		} else {
-			result, err := conn.ExecContext(t.Context(), s.SQL, s.Args...)
-			if err != nil {
-				t.Errorf("%s: %v", s.SQL, err)
-				continue
-			}
-			if n, err = result.RowsAffected(); err != nil {
-				t.Error(err)
-			}
-		}
-		if s.Rows >= 0 && n != s.Rows {
+		n, err := ask(t.Context(), conn, s)
+		if err != nil {
+			t.Errorf("%s: %v", s.SQL, err)
+		} else if s.Rows >= 0 && n != s.Rows {
 			t.Errorf("%s %v: got %d rows, want %d", s.SQL, s.Args, n, s.Rows)
 		}
 	}
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ask runs a statement, and counts the rows that it concerns.
+func ask(ctx context.Context, conn *sql.DB, s statement) (n int64, err error) {
+	if !strings.HasPrefix(s.SQL, "SELECT") && !strings.Contains(s.SQL, "RETURNING") {
+		result, err := conn.ExecContext(ctx, s.SQL, s.Args...)
+		if err != nil {
+			return 0, err
+		}
+		return result.RowsAffected()
+	}
+	rows, err := conn.QueryContext(ctx, s.SQL, s.Args...)
+	if err != nil {
+		return 0, err
+	}
+	for rows.Next() {
+		n++
+	}
+	return n, errors.Join(rows.Err(), rows.Close())
 }
 
 func parseStatement(t *testing.T, line []byte) (s statement) {

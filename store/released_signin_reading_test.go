@@ -52,6 +52,9 @@ func (a *author) readSignIn(org policy.OrgID, accounts []iam.Account, read map[s
 		if credentials[id], err = a.st.Credential(a.ctx(), org, account.ID); err != nil {
 			a.Fatal(err)
 		}
+		if account.Status != iam.Active {
+			continue // whose question would be refused, and on record
+		}
 		sub, err := a.svc(org).Subject(a.ctx(), account.ID)
 		a.ok(err)
 		if offer, err := a.svc(org).As(sub).RootOffer(a.ctx()); err == nil {

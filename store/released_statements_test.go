@@ -31,7 +31,7 @@ func (a *author) recordStatements() []byte {
 	seen := make(map[string]bool)
 	record := func(db *gorm.DB) {
 		text := db.Statement.SQL.String()
-		if text == "" || seen[text] && strings.HasPrefix(text, "SELECT") {
+		if db.DryRun || text == "" || seen[text] && strings.HasPrefix(text, "SELECT") {
 			return
 		}
 		seen[text] = true
@@ -46,11 +46,15 @@ func (a *author) recordStatements() []byte {
 		a.ok(err)
 		b.Write(append(line, '\n'))
 	}
+	recordRows := func(db *gorm.DB) {
+		db.RowsAffected = -1 // which are read by whoever asked
+		record(db)
+	}
 	c := a.db.Callback()
 	for _, err := range []error{
 		c.Create().After("*").Register("record", record), c.Query().After("*").Register("record", record),
 		c.Update().After("*").Register("record", record), c.Delete().After("*").Register("record", record),
-		c.Raw().After("*").Register("record", record), c.Row().After("*").Register("record", record),
+		c.Raw().After("*").Register("record", record), c.Row().After("*").Register("record", recordRows),
 	} {
 		a.ok(err)
 	}
