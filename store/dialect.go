@@ -19,6 +19,10 @@ type dialect struct {
 	// UPDATE of the same transaction has locked: see Store.lock.
 	snapshots bool
 	types     *strings.Replacer // the column types of migrations
+	// undoes is set when a transaction undoes DDL too.
+	undoes bool
+	// columns lists the columns of the tables and views that migrations would find.
+	columns string
 	// pack makes one column of several: see unpack.
 	pack    func(columns ...string) string
 	subject string // the statement of Subject
@@ -44,6 +48,8 @@ var dialects = map[string]*dialect{
 		behind:   "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", "TEXT", "{text}", "TEXT", "{long}", "TEXT", "{int}", "INTEGER",
 			"{rows}", "", "{clustered}", " WITHOUT ROWID"),
+		undoes:  true,
+		columns: `SELECT m.name AS tbl, c.name AS col FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type IN ('table', 'view') AND m.name LIKE 'iam%'`,
 		pack:    packWithOperator,
 		subject: recordsQuery(packWithOperator, "s.id = ?", openOfAccount),
 		attempt: attemptUpserting,
@@ -58,6 +64,10 @@ var dialects = map[string]*dialect{
 		behind:   "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", `text COLLATE "C"`, "{text}", "text", "{long}", `text COLLATE "C"`, "{int}", "bigint",
 			"{rows}", "", "{clustered}", ""),
+		undoes: true,
+		columns: `SELECT c.relname AS tbl, a.attname AS col FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relname LIKE 'iam%' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+AND a.attnum > 0 AND NOT a.attisdropped`,
 		pack:    packWithOperator,
 		subject: recordsQuery(packWithOperator, "s.id = ?", openOfAccount),
 		hold:    " FOR UPDATE",
@@ -77,6 +87,8 @@ var dialects = map[string]*dialect{
 		snapshots: true,
 		types: strings.NewReplacer("{id}", "VARBINARY(255)", "{text}", "TEXT", "{long}", "MEDIUMTEXT", "{int}", "BIGINT",
 			"{rows}", mysqlTable, "{clustered}", mysqlTable),
+		columns: "SELECT table_name AS tbl, column_name AS col FROM information_schema.columns " +
+			"WHERE table_schema = DATABASE() AND table_name LIKE 'iam%'",
 		pack:    packWithConcat,
 		subject: recordsQuery(packWithConcat, "s.id = ?", openOfAccount),
 		hold:    " FOR UPDATE",
