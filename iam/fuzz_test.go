@@ -43,10 +43,12 @@ func FuzzPinned(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		if text == "" {
+			return // the session keeps nothing, and the store is asked
+		}
 		session.Pinned = text
 		sub, err := svc.SubjectOf(t.Context(), session)
 		switch {
-		case text == "": // the session keeps nothing: the store is asked, which is away
 		case err != nil && sub.ID() != "":
 			t.Errorf("%q: got %q, and %v", text, sub.ID(), err)
 		case err == nil && (sub.ID() != "ann" || sub.Org() != "acme" || sub.Root() || sub.Status() != iam.Active):
