@@ -140,8 +140,10 @@ func (c *change) editKey(key *APIKey, params APIKeyParams) ([]FieldChange, error
 	}
 	before := *key
 	key.Description, key.Scope, key.Expires = params.Description, normalScope(params.Scope), storedTime(params.Expires)
-	if !key.Expires.Equal(before.Expires) && key.EndedAt(c.now) {
-		return nil, invalid("Expires", "want a time that has not passed")
+	if !key.Expires.Equal(before.Expires) {
+		if err := checkEnd("Expires", key.Expires, c.now); err != nil {
+			return nil, err
+		}
 	}
 	if scopeWithin(key.Scope, before.Scope) && scopeWithin(before.Scope, key.Scope) && len(key.Scope.Permissions) > 0 {
 		return key.differences(before), nil

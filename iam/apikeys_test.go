@@ -155,6 +155,7 @@ func scopeOfAKey(w *world) {
 		{"too many projects", admin, iam.APIKeyParams{Scope: in(many, emqx.DeploymentView)}, "Scope", "there are 1001 projects: at most 1000"},
 		{"a description that cannot be stored", admin, iam.APIKeyParams{Scope: in(nil, emqx.DeploymentView), Description: "\x00"}, "Description", ""},
 		{"an end that has passed", admin, iam.APIKeyParams{Scope: in(nil, emqx.DeploymentView), Expires: o.clock.now()}, "Expires", ""},
+		{"an end that no answer can say", admin, iam.APIKeyParams{Scope: in(nil, emqx.DeploymentView), Expires: unwritable()}, "Expires", ""},
 	} {
 		var err error
 		events := o.unsaid(func() { _, _, err = o.as(tt.by).CreateAPIKey(w.Context(), tt.params) })

@@ -66,7 +66,7 @@ func taskForAWhile(w *world) {
 	why := func() policy.Reason { return o.svc.Explain(o.subject(basic), devicehub.Reboot, d1).Reason }
 
 	o.unchanged(func() {
-		for _, end := range []time.Time{o.clock.now(), o.clock.now().Add(time.Microsecond), o.clock.now().Add(-time.Hour)} {
+		for _, end := range []time.Time{o.clock.now(), o.clock.now().Add(time.Microsecond), o.clock.now().Add(-time.Hour), unwritable()} {
 			w.wrong(second(o.root().GiveGrant(ctx, basic, reboot.Until(end))), "Grant.Expires")
 		}
 	})

@@ -76,11 +76,12 @@ func (c *change) insertGrant(to policy.AccountID, g policy.Grant) (Grant, error)
 
 // checkGrant refuses a grant that makes no sense, before anybody is asked whether it may be given.
 func (c *change) checkGrant(g policy.Grant) error {
+	if err := checkEnd("Grant.Expires", g.Expires, c.now); err != nil {
+		return err
+	}
 	switch {
 	case g.At.Org != c.org:
 		return invalid("Grant.At", "the place must lie in the organisation")
-	case g.ExpiredAt(c.now):
-		return invalid("Grant.Expires", "the end %v has passed", g.Expires)
 	case c.system.rootOnly(g.Role):
 		return invalid("Grant.Role", "the role %q belongs to root alone", g.Role)
 	case g.At.Project != "":

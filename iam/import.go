@@ -57,6 +57,11 @@ const (
 	importChunk = 250 // lines in a transaction
 	// MaxImportLines is how many people one list invites.
 	MaxImportLines = 100_000
+	// MaxImportLine is how many bytes a line of a list has, the line breaks within its quotes included.
+	MaxImportLine = 64 << 10
+
+	maxLineRoles    = 100
+	maxLineBindings = 1000 // roles times projects: few words ask for very many
 )
 
 // importColumns are what a list may have, and what each is for.
@@ -66,10 +71,11 @@ var importColumns = []string{"email", "roles", "projects", "name", "username", "
 // roles are needed, and projects, name, username, phone, company and note may be there. Roles and
 // projects are words with blanks between them; a project is one to which the account is bound by each of its
 // roles that can be. Who cannot be invited is reported, with the line and the field, and keeps nobody else
-// from it. The list is read as it is worked on: 250 lines are a transaction, and what was invited stays
-// when a later one fails.
+// from it. A line has 100 roles, and 1000 bindings of a role to a project, at most. The list is read as it is
+// worked on: 250 lines are a transaction, and what was invited stays when a later one fails.
 //
-// The error is about the list as a whole: a column that is missing, a quote that never ends, the
+// The error is about the list as a whole: a column that is missing, a quote that never ends, a line of more
+// than [MaxImportLine] bytes, the
 // actor who may invite nobody, the database. Where the creator chooses the first password, an import
 // leaves it to the link to reset it.
 func (a Actor) ImportInvitations(ctx context.Context, list io.Reader, params ImportParams) (ImportSummary, error) {
@@ -94,10 +100,12 @@ func (a Actor) ImportInvitations(ctx context.Context, list io.Reader, params Imp
 type importer struct {
 	actor   Actor
 	params  ImportParams
+	list    *lineLimit
 	csv     *csv.Reader
 	columns []string
 	seen    map[Email]int // the line of each address
 	lines   int
+	last    int   // the line of the file in which the last one ended
 	broken  error // why the list cannot be read on
 	summary ImportSummary
 }
@@ -114,9 +122,10 @@ func (i *importer) mistake(line int, err error) error {
 
 // open reads the names of the columns.
 func (i *importer) open(list io.Reader) error {
-	i.csv = csv.NewReader(list)
+	i.list = &lineLimit{list: list}
+	i.csv = csv.NewReader(i.list)
 	i.csv.FieldsPerRecord = -1 // told with the line, by us
-	header, err := i.csv.Read()
+	header, err := i.next()
 	if errors.Is(err, io.EOF) {
 		return i.mistake(1, invalid("email", "the list is empty: want a line of column names, such as email,roles"))
 	}
@@ -130,7 +139,7 @@ func (i *importer) open(list io.Reader) error {
 		name = strings.ToLower(strings.TrimSpace(name))
 		switch {
 		case !slices.Contains(importColumns, name):
-			return i.mistake(1, invalid(name, "unknown column: want %s", strings.Join(importColumns, ", ")))
+			return i.mistake(1, invalid(cut(name), "unknown column: want %s", strings.Join(importColumns, ", ")))
 		case slices.Contains(i.columns, name):
 			return i.mistake(1, invalid(name, "the column is there twice"))
 		}
@@ -144,9 +153,24 @@ func (i *importer) open(list io.Reader) error {
 	return nil
 }
 
-// unreadable is the error of a list that is no CSV from some line on.
+// next reads a line.
+func (i *importer) next() ([]string, error) {
+	i.list.left = MaxImportLine + readAhead
+	fields, err := i.csv.Read()
+	if err == nil {
+		end := len(fields) - 1
+		i.last, _ = i.csv.FieldPos(end)
+		i.last += strings.Count(fields[end], "\n")
+	}
+	return fields, err
+}
+
+// unreadable is the error of a list that is no CSV from some line on, or has a line that never ends.
 func (i *importer) unreadable(err error) error {
 	var parse *csv.ParseError
+	if i.list.exceeded { // whatever csv makes of a line that is cut
+		return i.mistake(i.last+1, invalid("line", "has more than %d bytes", MaxImportLine))
+	}
 	if errors.As(err, &parse) {
 		return i.mistake(parse.Line, fmt.Errorf("%w: %w", ErrInvalid, parse.Err))
 	}
@@ -160,7 +184,7 @@ func (i *importer) read() []importLine {
 		return nil
 	}
 	for len(lines) < importChunk {
-		fields, err := i.csv.Read()
+		fields, err := i.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -186,18 +210,21 @@ func (i *importer) parse(fields []string) (InviteParams, error) {
 	if len(fields) != len(i.columns) {
 		return p, invalid("line", "has %d fields: want %d, as the first line", len(fields), len(i.columns))
 	}
-	var projects []string
+	var projects string
 	for n, text := range fields {
 		text = strings.TrimSpace(text)
 		switch i.columns[n] {
 		case "email":
 			p.Email = text
 		case "roles":
-			for _, role := range strings.Fields(text) {
+			for role := range strings.FieldsSeq(text) {
+				if len(p.Roles) == maxLineRoles {
+					return p, invalid("roles", "there are more than %d roles", maxLineRoles)
+				}
 				p.Roles = append(p.Roles, policy.Role(role))
 			}
 		case "projects":
-			projects = strings.Fields(text)
+			projects = text
 		case "name":
 			p.Profile.Name = text
 		case "username":
@@ -214,15 +241,18 @@ func (i *importer) parse(fields []string) (InviteParams, error) {
 }
 
 // bind binds to each project by each role that can be bound.
-func (i *importer) bind(p *InviteParams, projects []string) error {
-	if i.actor.svc == nil || len(projects) == 0 {
+func (i *importer) bind(p *InviteParams, projects string) error {
+	if i.actor.svc == nil || projects == "" {
 		return nil
 	}
 	for _, role := range p.Roles {
 		if !i.actor.svc.Policy().Bindable(role) {
 			continue
 		}
-		for _, project := range projects {
+		for project := range strings.FieldsSeq(projects) {
+			if len(p.Bindings) == maxLineBindings {
+				return invalid("projects", "the roles make more than %d bindings to the projects: bind the others later", maxLineBindings)
+			}
 			p.Bindings = append(p.Bindings, Binding{Role: role, Project: policy.ProjectID(project)})
 		}
 	}

@@ -91,6 +91,8 @@ func importMistakes(w *world) {
 		{address("a") + ",auditor,p1", "projects"},
 		{address("a") + ",project_user," + strings.Repeat("p", iam.MaxID+1), "Project"},
 		{address("a") + ",auditor", "line"},
+		{address("a") + "," + strings.Repeat("auditor ", 101) + ",", "roles"},
+		{address("a") + ",project_user project_admin," + strings.Repeat("p ", 501), "projects"},
 		{address("last") + ",accountant,", ""},
 	}
 	var list strings.Builder
@@ -100,7 +102,7 @@ func importMistakes(w *world) {
 	}
 	lines, summary, err := o.imported(o.root(), list.String(), iam.ImportParams{File: "people.csv"})
 	w.ok(err)
-	equal(w, "the summary", summary, iam.ImportSummary{Invited: 2, Refused: 11, LastLine: 14})
+	equal(w, "the summary", summary, iam.ImportSummary{Invited: 2, Refused: 13, LastLine: 16})
 	for i, r := range rows {
 		got := lines[i]
 		equal(w, "line", got.Line, i+2)
@@ -122,6 +124,7 @@ func importMistakes(w *world) {
 		"an unknown column":  "email,roles,shoes\n",
 		"a column twice":     "email,roles,Email\n",
 		"a quote in a field": "email,roles\n\"a\"b,c\n",
+		"names without end":  strings.Repeat("email,", iam.MaxImportLine),
 	} {
 		_, _, err := o.imported(o.root(), list, iam.ImportParams{})
 		var about *iam.LineError

@@ -54,8 +54,8 @@ func (k Keys) Open(use, sealed string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		raw, err := base64.RawStdEncoding.DecodeString(text)
-		if err != nil || len(raw) < aead.NonceSize() {
+		raw, err := base64.RawStdEncoding.Strict().DecodeString(text)
+		if err != nil || len(raw) < aead.NonceSize() || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
 			return "", fmt.Errorf("%w: what is sealed is damaged", ErrKeys)
 		}
 		secret, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], []byte(id+"\x00"+use))

@@ -61,8 +61,13 @@ func NewToken(rand io.Reader) (Token, error) {
 
 // ParseToken wraps what came from a link or a cookie. What cannot be a token is the zero Token.
 func ParseToken(text string) Token {
-	random, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(random) != tokenBytes {
+	// The length comes first: a longer text takes no memory, and one with line breaks, which the decoder passes over,
+	// is no second spelling.
+	b64 := base64.RawURLEncoding.Strict()
+	if len(text) != b64.EncodedLen(tokenBytes) {
+		return Token{}
+	}
+	if random, err := b64.DecodeString(text); err != nil || len(random) != tokenBytes {
 		return Token{}
 	}
 	return Token{NewSecret(text)}

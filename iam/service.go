@@ -237,6 +237,9 @@ func (s *Service) SubjectOf(ctx context.Context, session SessionRecord) (Subject
 	if err := json.Unmarshal([]byte(session.Pinned), &record); err != nil {
 		return Subject{}, fmt.Errorf("iam: the session %q keeps no subject: %w", session.ID, err)
 	}
+	if record.Account != session.Account || record.Org != session.Org {
+		return Subject{}, fmt.Errorf("iam: the session %q keeps the subject of another account", session.ID)
+	}
 	record.Status, record.Root = session.Status, session.Root
 	sub := s.subject(&record, s.now())
 	sub.pinned = true

@@ -44,8 +44,9 @@ func (a Actor) Share(ctx context.Context, kind policy.Kind, id string, params Sh
 			return invalid("To", "the account is disabled")
 		case to.ID == h.Account:
 			return invalid("To", "the account holds the resource itself")
-		case !until.IsZero() && !c.now.Before(until):
-			return invalid("Until", "the end %v has passed", until)
+		}
+		if err := checkEnd("Until", until, c.now); err != nil {
+			return err
 		}
 		if err := notRoot(to); err != nil {
 			return err

@@ -63,7 +63,7 @@ func sharesForAWhile(w *world) {
 		}))
 	}
 	o.unchanged(func() {
-		for _, end := range []time.Time{o.clock.now(), o.clock.now().Add(time.Microsecond), o.clock.now().Add(-time.Hour)} {
+		for _, end := range []time.Time{o.clock.now(), o.clock.now().Add(time.Microsecond), o.clock.now().Add(-time.Hour), unwritable()} {
 			w.wrong(until(end), "Until")
 		}
 	})

@@ -230,3 +230,6 @@ func (w *world) canceled() context.Context {
 	cancel()
 	return ctx
 }
+
+// unwritable is an end that RFC 3339 has no year for.
+func unwritable() time.Time { return time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }

@@ -128,6 +128,9 @@ func FuzzCursor(f *testing.F) {
 		if _, err := c.open(cursor, a+b, ""); err == nil && b != "" {
 			t.Error("parts of the scope are taken for one another")
 		}
+		if _, err := c.open(cursor+"\n", a, b); err == nil {
+			t.Error("one cursor has two spellings")
+		}
 		if _, err := c.open(position, a, b); err == nil {
 			t.Error("a position is taken for a cursor")
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // minCursorKey is in bytes.
@@ -44,7 +45,7 @@ func (c cursors) seal(position string, scope ...string) string {
 // open returns the position of a cursor that seal made for the same scope.
 func (c cursors) open(cursor string, scope ...string) (string, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) < macSize {
+	if err != nil || len(raw) < macSize || strings.ContainsAny(cursor, "\r\n") { // which the decoder passes over
 		return "", errCursor
 	}
 	position := string(raw[macSize:])

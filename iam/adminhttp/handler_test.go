@@ -213,6 +213,8 @@ func TestFieldNames(t *testing.T) {
 		{"a member of the profile", "POST", "/accounts", `{"roles":["auditor"],"profile":{"nick":"x"}}`, 400, "profile.nick"},
 		{"an end that has passed", "POST", "/accounts/" + auditor + "/grants", `{"permission":"deployment:view","until":"` + past + `"}`, 422, "until"},
 		{"an end that is none", "POST", "/accounts/" + auditor + "/grants", `{"permission":"deployment:view","until":"tomorrow"}`, 400, "until"},
+		{"an end that has a year too many in UTC", "POST", "/accounts/" + auditor + "/grants", `{"permission":"deployment:view","until":"9999-12-31T23:59:59-01:00"}`, 400, "until"},
+		{"the zero time, which would be never", "POST", "/accounts/" + auditor + "/grants", `{"permission":"deployment:view","until":"0001-01-01T00:00:00Z"}`, 400, "until"},
 		{"an unknown permission", "POST", "/accounts/" + auditor + "/grants", `{"permission":"deployment:fly"}`, 422, "permission"},
 		{"an unknown role", "POST", "/accounts/" + auditor + "/grants", `{"role":"none","project":"p"}`, 422, "role"},
 		{"both", "POST", "/accounts/" + auditor + "/grants", `{"role":"auditor","permission":"deployment:view"}`, 400, "permission"},

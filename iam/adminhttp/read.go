@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/castellan-iam/castellan/iam/iamhttp"
@@ -159,8 +160,21 @@ func (f field) check(text string) error {
 		return fmt.Errorf("has %d bytes: at most %d", len(text), f.max)
 	case !utf8.ValidString(text), strings.ContainsRune(text, 0):
 		return errors.New("want UTF-8 without NUL")
-	case isTime(f.typ) && setText(text, reflect.New(f.typ).Elem()) != nil:
+	case isTime(f.typ):
+		return checkTime(text)
+	}
+	return nil
+}
+
+// checkTime refuses what is no time, and one that no answer could say in UTC, or that stands for none: the zero time,
+// as some programs write what they leave out, would be taken for never where it means the year 1.
+func checkTime(text string) error {
+	var t time.Time
+	if err := t.UnmarshalText([]byte(text)); err != nil {
 		return errors.New("want a time such as 2026-01-02T15:04:05Z")
+	}
+	if year := t.UTC().Year(); year < 1970 || year > 9999 {
+		return errors.New("want a time of the years 1970 to 9999")
 	}
 	return nil
 }

@@ -36,8 +36,12 @@ type visitor struct {
 }
 
 // newCrowd makes an organisation that requires a second factor of new sign-ins, with people at every stage.
-func newCrowd(t *testing.T) *crowd {
-	w := newWorld(t, emqx.System(), signinhttp.Config{})
+func newCrowd(t testing.TB) *crowd {
+	return newCrowdOn(t, testdb.Open(t, testdb.SQLite))
+}
+
+func newCrowdOn(t testing.TB, db *gorm.DB) *crowd {
+	w := newWorldOn(t, db, emqx.System(), signin.Config{}, signinhttp.Config{})
 	acme, globex := w.organization("acme"), w.organization("globex")
 	c := &crowd{world: w, member: acme.member("uma"), links: make(map[string]iam.Token)}
 

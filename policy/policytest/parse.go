@@ -147,7 +147,7 @@ func (p *parser) grantPlace(l *line, a Account) policy.Place {
 		l.fail("account %q belongs to %q: it holds nothing in %q", a.ID, a.Org, org)
 	}
 	p.checkPlace(l, org, project)
-	if project == "" && len(l.rest) > 0 && len(l.rest[0].split("/")) == 2 {
+	if l.err == nil && project == "" && len(l.rest) > 0 && len(l.rest[0].split("/")) == 2 {
 		parts := l.word("kind/id").split("/")
 		kind := policy.Kind(l.unquote(parts[0], "a kind"))
 		if kind != kind.Base() {
@@ -183,7 +183,7 @@ func (p *parser) resource(l *line) error {
 	r := policy.Resource{Kind: policy.Kind(l.text("a kind")), ID: name}
 	r.Org, r.Project = l.place("an organization or organization/project")
 	p.checkPlace(l, r.Org, r.Project)
-	for len(l.rest) > 0 {
+	for l.err == nil && len(l.rest) > 0 {
 		parts := l.word("").split("=")
 		if len(parts) != 2 {
 			return fmt.Errorf("%s: want id=, owner= or attribute=value", parts[0])

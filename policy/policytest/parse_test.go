@@ -58,6 +58,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"a request in an unknown project", "ann deployment:view in acme/p9 allowed", "project acme/p9 is not declared above"},
 		{"a request without an answer", "ann deployment:view d1", "the line ends too early: want a reason, such as allowed or no_grant"},
 		{"an answer that is none", "ann deployment:view d1 yes", `"yes" is no reason: want allowed, no_grant, read_only`},
+		{"a resource behind an account that there is not", "grant eve ticket:view acme /", `account "eve" is not declared above`},
+		{"an attribute behind a place that there is not", "resource d9 deployment acme/p9 a=b", "project acme/p9 is not declared above"},
 		{"by what?", "ann deployment:view d1 allowed by", "the line ends too early: want a rule in quotes"},
 		{"through somebody else's", "ann deployment:view d1 allowed through project_admin globex/p1", `belongs to "acme"`},
 	}
