@@ -2,12 +2,14 @@ package castellan_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/castellan-iam/castellan/iam/iamhttp"
 	"github.com/castellan-iam/castellan/policy"
 	"github.com/castellan-iam/castellan/store"
+	"github.com/castellan-iam/castellan/store/pgnotify"
 	"github.com/castellan-iam/castellan/store/sqlite"
 )
 
@@ -73,6 +76,21 @@ func open(ctx context.Context, path string) (*iam.Service, *gorm.DB, error) {
 	svc, err := iam.New(store.New(db), emqx.System(), iam.Config{})
 	return svc, db, err
 }
+
+// remember is a host with several nodes on PostgreSQL.
+func remember(ctx context.Context, db *gorm.DB, pool *sql.DB) error {
+	svc, err := iam.New(store.New(db), emqx.System(), iam.Config{
+		MaxStaleness: 2 * time.Second,
+		Listener:     pgnotify.New(pool), // PostgreSQL; other databases are asked four times within the bound
+	})
+	if err != nil {
+		return err
+	}
+	go svc.Run(ctx)
+	return nil
+}
+
+var _ = remember // which needs a PostgreSQL: store/pgnotify tests it
 
 func newApp(ctx context.Context) *app {
 	dir, err := os.MkdirTemp("", "castellan")

@@ -8,6 +8,9 @@
 //	if err := svc.Authorize(sub, emqx.StartStop, deployment); err != nil { … }
 //	log.Print(svc.Explain(sub, emqx.StartStop, deployment))
 //
+// With Config.MaxStaleness subjects stay in memory, and most requests ask the database nothing: [Service.Run] keeps
+// them fresh, and [Service.SubjectAtLeast] sees what another node wrote for the same client a moment ago.
+//
 // Can, Authorize and Explain always agree. Lists read the same table in other directions: Reach for
 // a WHERE clause, Permissions for the buttons of a page, WhoCan for the people, Filter for a slice.
 //
