@@ -72,12 +72,12 @@ var rights = map[string]act{
 		project := policy.ProjectID("h-" + c.request)
 		c.must = []iam.EventType{iam.ProjectOpened}
 		c.do = func(ctx context.Context, a iam.Actor) (facts, error) {
-			err := h.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			sub, err := h.svc.Subject(ctx, org.root)
+			if err != nil {
+				return nil, err
+			}
+			err = h.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 				if err := tx.Exec("INSERT INTO host_projects (org_id, id) VALUES (?, ?)", org.id, project).Error; err != nil {
-					return err
-				}
-				sub, err := h.svc.Subject(ctx, org.root)
-				if err != nil {
 					return err
 				}
 				return h.svc.WithStore(h.st.In(tx)).As(sub).OpenProject(ctx, project)

@@ -29,14 +29,12 @@ type hand struct {
 
 // organization is what a hand has in an organisation.
 type organization struct {
-	id       policy.OrgID
-	root     policy.AccountID
-	people   []*person
-	open     []policy.ProjectID
-	devices  []*device
-	keys     []iam.APIKeyID
-	offered  *person
-	mailhost bool
+	id      policy.OrgID
+	root    policy.AccountID
+	people  []*person
+	open    []policy.ProjectID
+	devices []*device
+	keys    []iam.APIKeyID
 }
 
 type person struct {
@@ -51,7 +49,6 @@ type person struct {
 	grants   []iam.Grant
 	quota    bool
 	sessions []iam.Token
-	moving   bool // asked for another address
 }
 
 type device struct {
@@ -72,6 +69,9 @@ type call struct {
 	do func(ctx context.Context, a iam.Actor) (facts, error)
 	// as is who acts. Defaults to the organisation's root account.
 	as func(ctx context.Context) (iam.Actor, error)
+
+	target *person     // that was made for the call
+	share  iam.GrantID // likewise
 }
 
 // facts are what there is in an organisation, by name. What is not there is "".
@@ -152,10 +152,16 @@ func (h *hand) made(a iam.Account) bool {
 	return strings.Contains(string(a.Email), "-"+round+".")
 }
 
+// joining is how somebody comes in and goes: each step needs the one before, so that chance alone seldom gets there.
+var joining = []string{"Invite", "InvitationLink", "Accept", "SignIn", "SignOut", "EndSessions"}
+
 // next chooses what the hand does next.
 func (h *hand) next() *call {
 	for {
 		name := pick(h, shared)
+		if h.chance.IntN(4) == 0 {
+			name = pick(h, joining)
+		}
 		if c := h.plan(name, pick(h, h.orgs)); c != nil {
 			return c
 		}

@@ -37,7 +37,7 @@ func TestKilledWriters(t *testing.T) {
 			p := q.writer(fmt.Sprintf("r%d.a", round), q.orgs[at:], round%waysToDie)
 			limit := 0
 			if round%waysToDie == killedFromOutside {
-				limit = 1 + rand.IntN(120)
+				limit = 1 + rand.IntN(200)
 			}
 			q.listen(p, limit)
 			q.gone(w.Context())
@@ -72,9 +72,9 @@ func (q *inquest) writer(name string, orgs []policy.OrgID, death int) *process {
 	j := job{Place: q.place, Name: name, Seed: rand.Uint64(), Hands: hands, Of: hands, Orgs: orgs}
 	switch death {
 	case killedInStatement:
-		j.Statement = 50 + rand.Int64N(1000)
+		j.Statement = 50 + rand.Int64N(1500)
 	case killedInSilence:
-		j.Silent = 1 + rand.Int64N(40)
+		j.Silent = 1 + rand.Int64N(60)
 	}
 	p := start(q, "writer", j, q.env())
 	p.killed = death != killedFromOutside // it does so itself

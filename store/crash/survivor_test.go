@@ -20,7 +20,7 @@ func TestSurvivors(t *testing.T) {
 	eachPlace(t, func(w *world) {
 		began := time.Now()
 		q := newInquest(w, w.found(2))
-		n := rounds(w, 2)
+		n := min(rounds(w, 2), 60)
 		for round := range n {
 			at := max(0, len(q.orgs)-alive)
 			var processes [2]*process

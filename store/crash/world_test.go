@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
@@ -68,7 +67,7 @@ func (w *world) visit(look func(h *host)) {
 		db, err = w.place.open()
 		w.ok(err)
 	}
-	h, err := newHost(db, time.Now)
+	h, err := newHost(db, fast)
 	w.ok(err)
 	look(h)
 	if w.place.isFile() {

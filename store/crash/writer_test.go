@@ -10,7 +10,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -53,7 +52,7 @@ func write() error {
 		return err
 	}
 	pool.SetMaxIdleConns(j.Hands)
-	h, err := newHost(db, time.Now)
+	h, err := newHost(db, fast)
 	if err != nil {
 		return err
 	}
