@@ -248,7 +248,11 @@ func (s *scarcity) rows() string {
 			continue
 		}
 		var found []map[string]any
-		s.ok(s.db.Table(table).Find(&found).Error)
+		all := s.db.Table(table)
+		if table == "iam_events" { // the organisation's row has the hash of all of them
+			all = all.Select("COUNT(*) AS events")
+		}
+		s.ok(all.Find(&found).Error)
 		for _, row := range found {
 			delete(row, "asides")                              // it counts looks too
 			lines = append(lines, fmt.Sprint(table, " ", row)) // fmt sorts the columns

@@ -26,12 +26,11 @@ const busyMillis = 10_000
 // lost work (SB-A4). A database in memory is refused, for each connection of the pool would have
 // one of its own: give tests a file in t.TempDir().
 //
-// A commit that has returned is with the operating system (synchronous=NORMAL): nothing of it is lost when the process
-// is killed. When the power fails, or the system itself does, the file stays sound, and the last commits can be
-// missing, up to those since the WAL was written back: as a whole, with their audit events, in the reverse order in
-// which they were made. A host that must not lose them has every connection wait for the disk:
-//
-//	db.Exec("PRAGMA synchronous = FULL") // on each connection: pool.SetMaxOpenConns(1), or a dialector of its own
+// A commit that has returned is with the operating system (synchronous=NORMAL): none is lost when the process is
+// killed. When the power fails, or the system itself does, the file stays sound, and is as it was at some moment
+// since the WAL was last written back: the last commits can be missing, each as a whole and with its audit event. A
+// host that must not lose them opens the file with a DSN of its own, the same but for synchronous=FULL, and each
+// commit waits for the disk.
 //
 // Close it with db.DB() and Close of that.
 func Open(path string, options ...gorm.Option) (*gorm.DB, error) {
