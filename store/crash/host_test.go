@@ -70,7 +70,7 @@ func newHost(db *gorm.DB, now func() time.Time) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.in, err = signin.New(h.svc, signin.Config{})
+	h.in, err = signin.New(h.svc, signin.Config{Idle: 23 * time.Hour, Lifetime: 24 * time.Hour}) // of a fast clock
 	return h, err
 }
 
@@ -87,6 +87,7 @@ func (h *host) close() error {
 func system() iam.System {
 	s := emqx.System()
 	s.Rules.FirstPassword = iam.ByInvitee
+	s.Rules.InvitationLifetime = 30 * 24 * time.Hour // of a fast clock
 	s.Rules.FormerRoot = emqx.Administrator
 	s.Rules.Permissions.ChangeQuotas = emqx.SubaccountManage
 	s.Rules.Permissions.ReadMailServer = emqx.SubaccountManage
