@@ -16,6 +16,9 @@ const touchEvery = time.Minute
 // Session returns who a token belongs to, with everything that decides what they may do: the first
 // call of each request, and two round trips. A session that is not Full is a [StageError], and what is
 // none an ErrSession. The account's status is that of this moment (SB-38, SB-71).
+//
+// A use that the database cannot write down, since its disk is full or it may be read only, keeps nobody from
+// reading: the session ends Config.Idle behind the last use that was written.
 func (s *Service) Session(ctx context.Context, token iam.Token) (iam.Subject, iam.Session, error) {
 	record, err := s.record(ctx, token)
 	if err != nil {
@@ -33,7 +36,7 @@ func (s *Service) Session(ctx context.Context, token iam.Token) (iam.Subject, ia
 	}
 	if now := s.svc.Now(); now.Sub(record.Seen) >= min(touchEvery, record.Idle/4) {
 		// It writes to a session that is there, or to none: what was ended meanwhile stays ended (SB-39).
-		if err := s.store.TouchSession(ctx, token.Hash(), now); err != nil {
+		if err := s.store.TouchSession(ctx, token.Hash(), now); err != nil && ctx.Err() != nil {
 			return iam.Subject{}, iam.Session{}, err
 		}
 	}

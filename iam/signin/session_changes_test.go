@@ -21,6 +21,7 @@ func TestSessionOfChangedAccount(t *testing.T) {
 		w.run("L10: of LANIT, a session keeps what it was opened with", rolesAtNextSignIn)
 		w.run("SB-52: who has no second factor yet must enroll, when one becomes required", secondFactorBecomesRequired)
 		w.run("SB-35: a session that cannot be read is none, and one that cannot be ended is not said to be", sessionsFailClosed)
+		w.run("SB-41: a use that cannot be written down lets read, and does not lengthen the session", usesThatAreNotWritten)
 	})
 }
 
@@ -159,6 +160,7 @@ func secondFactorBecomesRequired(w *world) {
 type brokenSessions struct {
 	iam.Store
 	outside, within, touch error
+	onTouch                func() // runs first, when a use is to be written
 }
 
 func (s brokenSessions) Session(ctx context.Context, hash iam.TokenHash) (iam.SessionRecord, error) {
@@ -168,9 +170,14 @@ func (s brokenSessions) Session(ctx context.Context, hash iam.TokenHash) (iam.Se
 	return s.Store.Session(ctx, hash)
 }
 
-func (s brokenSessions) TouchSession(ctx context.Context, hash iam.TokenHash, seen time.Time) error {
+func (s brokenSessions) TouchSession(context.Context, iam.TokenHash, time.Time) error {
+	if s.onTouch != nil {
+		s.onTouch()
+	}
 	return s.touch
 }
+
+func (s brokenSessions) TouchAPIKey(context.Context, iam.APIKeyID, time.Time) error { return s.touch }
 
 func (s brokenSessions) WriteAside(ctx context.Context, org policy.OrgID, do func(tx iam.Tx) error) error {
 	return s.Store.WriteAside(ctx, org, func(tx iam.Tx) error { return do(brokenTx{tx, s.within}) })
@@ -194,7 +201,7 @@ func sessionsFailClosed(w *world) {
 	opened := p.signIn()
 	o.clock.advance(2 * time.Minute)
 	broken := errors.New("the database is away")
-	for _, st := range []brokenSessions{{w.st, broken, nil, nil}, {w.st, nil, broken, nil}, {w.st, nil, nil, broken}} {
+	for _, st := range []brokenSessions{{Store: w.st, outside: broken}, {Store: w.st, within: broken}} {
 		in := o.on(st).in
 		for what, call := range map[string]func() error{
 			"Session":          func() error { sub, _, err := in.Session(o.ctx(), opened.Token); return let(sub, err) },
@@ -202,7 +209,7 @@ func sessionsFailClosed(w *world) {
 			"EndOtherSessions": func() error { return second(in.EndOtherSessions(o.ctx(), opened.Token)) },
 			"Confirm":          func() error { return second(in.Confirm(o.ctx(), opened.Token, p.password)) },
 		} {
-			if what == "Session" && st.within != nil || what != "Session" && st.touch != nil {
+			if what == "Session" && st.within != nil {
 				continue // it does not come there
 			}
 			err := call()
@@ -213,6 +220,33 @@ func sessionsFailClosed(w *world) {
 		}
 	}
 	equal(w, "the session holds still", o.holds(opened.Token), true)
+}
+
+// usesThatAreNotWritten uses a session and a key of a database that can be read, and not be written to: its disk is
+// full, for one.
+func usesThatAreNotWritten(w *world) {
+	o := w.organization(emqx.System())
+	p := o.account(emqx.Administrator)
+	opened := p.signIn()
+	_, secret := p.apiKey(emqx.DeploymentView)
+	full := o.on(brokenSessions{Store: w.st, touch: errors.New("the disk is full")})
+	for used := time.Duration(0); used < opened.Session.Idle; used += 10 * time.Minute {
+		sub, _, err := full.in.Session(o.ctx(), opened.Token)
+		w.ok(err)
+		equal(w, "whose session it is", sub.ID(), p.id)
+		sub, _, err = full.in.Key(o.ctx(), secret)
+		w.ok(err)
+		equal(w, "whose key it is", sub.ID(), p.id)
+		o.clock.advance(10 * time.Minute)
+	}
+	w.refused(third(full.in.Session(o.ctx(), opened.Token)), signin.ErrSession)
+	w.refused(third(o.in.Session(o.ctx(), opened.Token)), signin.ErrSession)
+	// Whoever has gone meanwhile is told so, and no more.
+	canceled, cancel := context.WithCancel(o.ctx())
+	next := p.signIn()
+	o.clock.advance(2 * time.Minute)
+	st := brokenSessions{Store: w.st, touch: context.Canceled, onTouch: cancel}
+	w.refused(third(o.on(st).in.Session(canceled, next.Token)), context.Canceled)
 }
 
 // let reports a subject that may do something although there was an error.

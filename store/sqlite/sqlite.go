@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -25,6 +26,12 @@ const busyMillis = 10_000
 // lost work (SB-A4). A database in memory is refused, for each connection of the pool would have
 // one of its own: give tests a file in t.TempDir().
 //
+// A commit that has returned is with the operating system (synchronous=NORMAL): none is lost when the process is
+// killed. When the power fails, or the system itself does, the file stays sound, and is as it was at some moment
+// since the WAL was last written back: the last commits can be missing, each as a whole and with its audit event. A
+// host that must not lose them opens the file with a DSN of its own, the same but for synchronous=FULL, and each
+// commit waits for the disk.
+//
 // Close it with db.DB() and Close of that.
 func Open(path string, options ...gorm.Option) (*gorm.DB, error) {
 	switch {
@@ -40,9 +47,23 @@ func Open(path string, options ...gorm.Option) (*gorm.DB, error) {
 				_ = pool.Close()
 			}
 		}
-		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
+		err = fmt.Errorf("sqlite: open %q: %w", path, err)
+		if beside := writable(filepath.Dir(path)); beside != nil {
+			// SQLite says "no such file" for a file that is there, when it means the WAL.
+			err = fmt.Errorf("%w (and no file can be made beside it, which a WAL needs even to be read: %w)", err, beside)
+		}
+		return nil, err
 	}
 	return db, nil
+}
+
+// writable returns what keeps a file from being made in a folder.
+func writable(dir string) error {
+	file, err := os.CreateTemp(dir, ".castellan-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // dsn writes the path as a URI, so that a question mark in it does not begin the parameters.
