@@ -41,11 +41,11 @@ type memory struct {
 
 // hotSubject is a subject in memory.
 type hotSubject struct {
-	facts  facts
-	holder *policy.Holder
 	org    *orgState
 	loaded time.Duration // when the database was asked
 	ends   time.Duration // when the first of its grants ends
+	facts  facts
+	holder policy.Holder // in one piece with the rest, so that finding it reads less memory
 }
 
 // absence is an id that no account had.
@@ -99,7 +99,7 @@ func (m *memory) get(id policy.AccountID, p *policy.Policy, revision int64) (Sub
 	if x == nil || x.facts.revision < revision || x.holder.Policy() != p || !m.fresh(x) {
 		return Subject{}, false
 	}
-	return Subject{holder: x.holder, facts: &x.facts}, true
+	return Subject{holder: &x.holder, facts: &x.facts}, true
 }
 
 // fresh reports whether a subject may be used now.
@@ -202,7 +202,7 @@ func (s *Service) remember(record *SubjectRecord, now time.Time, asked time.Dura
 	state := m.hold(record.Org)
 	state.share(record)
 	sub := s.subject(record, now)
-	x := hotSubject{facts: *sub.facts, holder: sub.holder, org: state, loaded: asked, ends: math.MaxInt64}
+	x := hotSubject{facts: *sub.facts, holder: *sub.holder, org: state, loaded: asked, ends: math.MaxInt64}
 	for i := range record.Grants {
 		if end := record.Grants[i].Grant.Expires; end.After(now) {
 			x.ends = min(x.ends, asked+end.Sub(now))

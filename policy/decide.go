@@ -32,7 +32,10 @@ func (h *Holder) owns(r *Resource) bool { return r.Owner != "" && r.Owner == h.i
 // sum adds up the cells of everything that the holder has around the resource.
 func (h *Holder) sum(pi int32, r *Resource) cell {
 	var inOrg, inProject cell
-	for _, table := range h.orgWide {
+	if table := h.orgWide[0]; table != nil {
+		inOrg = table.cell(pi)
+	}
+	if table := h.orgWide[1]; table != nil {
 		inOrg |= table.cell(pi)
 	}
 	if r.Project != "" {
@@ -50,6 +53,9 @@ func (h *Holder) sum(pi int32, r *Resource) cell {
 
 // sumOfMore adds what few holders have to what all do.
 func (h *Holder) sumOfMore(pi int32, r *Resource, own bool, inOrg, inProject cell) cell {
+	for _, table := range h.more.roles {
+		inOrg |= table.cell(pi)
+	}
 	open := r.Project != "" && h.more.open[r.Project]
 	if open {
 		inProject |= inOrg
@@ -107,7 +113,7 @@ func (x held) lasts(end time.Time) bool { return x.lease == nil || x.lease.grant
 func (h *Holder) each(pi int32, r *Resource, visit func(x held, e *entry) bool) {
 	own, rest := h.owns(r), h.rest()
 	inOrg, inProject := situationOf(levelOrg, own), situationOf(levelProject, own)
-	for _, table := range h.orgWide {
+	for table := range h.plain() {
 		if !eachEntry(held{table: table}, pi, inOrg, visit) {
 			return
 		}
@@ -136,7 +142,7 @@ func (h *Holder) each(pi int32, r *Resource, visit func(x held, e *entry) bool) 
 
 // eachSpread visits the roles of the organisation as if they were bound to a project.
 func (h *Holder) eachSpread(pi int32, s situation, visit func(x held, e *entry) bool) bool {
-	for _, table := range h.orgWide {
+	for table := range h.plain() {
 		if !eachEntry(held{table: table}, pi, s, visit) {
 			return false
 		}

@@ -19,8 +19,7 @@ type Holder struct {
 	// narrowed is set where there is a scope: it stands among what every decision reads.
 	narrowed bool
 
-	orgWide []*roleTable   // roles held in the organisation for good
-	orgBuf  [2]*roleTable  // room for orgWide, beside what a decision reads anyway
+	orgWide [2]*roleTable  // roles held in the organisation for good, beside what a decision reads anyway
 	bound   []boundRole    // roles bound to projects for good, sorted by project
 	tags    [linear]uint32 // of bound, while they are few: looking for a project that is not bound reads nothing else
 	more    *more          // nil for most
@@ -28,6 +27,8 @@ type Holder struct {
 
 // more is what few holders have.
 type more struct {
+	roles []*roleTable // held in the organisation for good, behind the first two
+
 	byName map[ProjectID]span // where a project stands among many bound ones
 
 	// What ends at some time, single permissions, and everything that is held on one resource.
@@ -104,7 +105,6 @@ const linear = 8
 // Holder makes a holder of what params say.
 func (p *Policy) Holder(params HolderParams) *Holder {
 	h := &Holder{policy: p, id: params.ID, org: params.Org, active: p != nil && !params.Inactive && params.ID != "" && params.Org != ""}
-	h.orgWide = h.orgBuf[:0]
 	inProjects := 0
 	for i := range params.Grants {
 		if params.Grants[i].At.level() == levelProject {
@@ -155,8 +155,12 @@ func (h *Holder) add(g Grant) {
 	}
 	plain := g.Permission == "" && g.Expires.IsZero()
 	switch level := g.At.level(); {
+	case level == levelOrg && plain && h.orgWide[0] == nil:
+		h.orgWide[0] = table
+	case level == levelOrg && plain && h.orgWide[1] == nil:
+		h.orgWide[1] = table
 	case level == levelOrg && plain:
-		h.orgWide = append(h.orgWide, table)
+		h.own().roles = append(h.more.roles, table)
 	case level == levelOrg:
 		h.own().orgWide = append(h.more.orgWide, lease{table, g})
 	case level == levelProject && plain:
@@ -256,7 +260,7 @@ func (h *Holder) Grants() []Grant {
 // grants are those of Grants.
 func (h *Holder) grants() iter.Seq[Grant] {
 	return func(yield func(Grant) bool) {
-		for _, table := range h.orgWide {
+		for table := range h.plain() {
 			if !yield(GrantRole(table.name, AtOrg(h.org))) {
 				return
 			}
@@ -328,13 +332,29 @@ func (h *Holder) Roles() []Role {
 // roleTables are the roles held in the whole organisation.
 func (h *Holder) roleTables() iter.Seq[*roleTable] {
 	return func(yield func(*roleTable) bool) {
-		for _, table := range h.orgWide {
+		for table := range h.plain() {
 			if !yield(table) {
 				return
 			}
 		}
 		for _, x := range h.rest().orgWide {
 			if !x.table.direct && !yield(x.table) {
+				return
+			}
+		}
+	}
+}
+
+// plain are the roles held in the whole organisation for good.
+func (h *Holder) plain() iter.Seq[*roleTable] {
+	return func(yield func(*roleTable) bool) {
+		for _, table := range h.orgWide {
+			if table == nil || !yield(table) {
+				return
+			}
+		}
+		for _, table := range h.rest().roles {
+			if !yield(table) {
 				return
 			}
 		}

@@ -48,7 +48,7 @@ func (h *Holder) Reach(action Action, kind Kind) Reach {
 	}
 	rest := h.rest()
 	b := reachBuilder{pi: pi, projects: len(h.bound)}
-	for _, table := range h.orgWide {
+	for table := range h.plain() {
 		b.add(table, levelOrg, "", "")
 	}
 	for i := range rest.orgWide {
