@@ -12,6 +12,7 @@
 //   - iam/signinhttp puts that behind routes: JSON, and plain pages.
 //   - iam/outbox sends the mail that changes cause, through iam/smtp.
 //   - iam/iamhttp guards net/http handlers.
+//   - iam/iamtest attacks a host, in the host's own tests.
 //   - store keeps everything in your own database, through GORM.
 //
 // Start with the README, then with package iam.

@@ -70,6 +70,12 @@ var layers = map[string]map[string]string{
 		"iam/smtp": "the mail servers of organisations (D3)",
 		"policy":   "ids",
 	},
+	"iam/iamtest": {
+		"iam":        "the service that it asks, and what is stored of people",
+		"iam/outbox": "sends the mails whose links are followed",
+		"iam/signin": "passwords, second factors and links of the people that it makes",
+		"policy":     "roles, ids and permissions",
+	},
 	"iam/storetest":        {"iam": "the contract that it proves", "policy": "ids and grants"},
 	"store/internal/dberr": {"gorm.io": "its error of a duplicate, for hosts that translate errors"},
 	"store": {

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 
+	"gorm.io/gorm"
+
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/iam/emqx"
 	"github.com/castellan-iam/castellan/iam/signin"
@@ -84,25 +86,32 @@ var seeded = sync.OnceValues(func() (*beginning, error) {
 	return begin, err
 })
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
+// openSeeded opens a copy of the file that every world begins with.
+func openSeeded(tb testing.TB) (*beginning, *gorm.DB) {
+	tb.Helper()
 	begin, err := seeded()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "backend.db")
+	path := filepath.Join(tb.TempDir(), "backend.db")
 	if err := os.WriteFile(path, begin.file, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db, err := sqlite.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	connections, err := db.DB()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { connections.Close() })
+	tb.Cleanup(func() { connections.Close() })
+	return begin, db
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	begin, db := openSeeded(t)
 	a, err := newApp(t.Context(), db, base, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

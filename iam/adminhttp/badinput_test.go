@@ -222,3 +222,16 @@ func without(object, name string) string {
 	text, _ := json.Marshal(all)
 	return string(text)
 }
+
+// Of several mistakes always the same is named: else two answers to one request could not be compared (SB-67).
+func TestTheSameMistakeIsNamed(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, systems()[0])
+	o := h.organization()
+	first := dump(h.get(o.root, "/accounts?zeta=1&alpha=1&mu=1"))
+	for range 50 {
+		if got := dump(h.get(o.root, "/accounts?zeta=1&alpha=1&mu=1")); got != first {
+			t.Fatalf("one request is answered by\n%s\nand by\n%s", got, first)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -100,7 +101,8 @@ func (c *call) readQuery(fields []field, into reflect.Value) error {
 	if err != nil {
 		return malformed("", "the query cannot be read")
 	}
-	for name, values := range query {
+	for _, name := range slices.Sorted(maps.Keys(query)) { // of several mistakes, always the same is named (SB-67)
+		values := query[name]
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		switch {
 		case i < 0:
