@@ -68,8 +68,10 @@ func faultCases() map[string]faultCase {
 			return f.by(ann, func(ctx context.Context, a iam.Actor) (any, error) { return a.AcceptRoot(ctx) })
 		}, again: iam.ErrNotFound},
 		"TakeManagement": {system: 2, call: func(f *failing) func(ctx context.Context) (any, error) {
-			return f.by(f.account(devicehub.SuperAdmin), func(ctx context.Context, a iam.Actor) (any, error) {
-				return a.TakeManagement(ctx, devicehub.Device, f.x.device)
+			super, admin, _ := f.branch()
+			f.claim(admin, "d1")
+			return f.by(super, func(ctx context.Context, a iam.Actor) (any, error) {
+				return a.TakeManagement(ctx, devicehub.Device, "d1")
 			})
 		}},
 		"CreateAPIKey": {},
@@ -89,9 +91,9 @@ func faultCases() map[string]faultCase {
 	for name, again := range map[string]error{
 		"UpdateProfile": nil, "SetRoles": nil, "Activate": nil, "Disable": nil, "Enable": nil, "Delete": iam.ErrNotFound, "Bind": nil,
 		"Unbind": nil, "OpenProject": nil, "CloseProject": nil, "ForgetProject": nil, "GiveGrant": nil, "GiveGrantOn": nil,
-		"RevokeGrant": iam.ErrNotFound, "ResendInvitation": nil, "RevokeInvitation": iam.ErrNotFound, "InvitationLink": nil,
+		"RevokeGrant": iam.ErrNotFound, "ResendInvitation": iam.ErrThrottled, "RevokeInvitation": iam.ErrNotFound, "InvitationLink": nil,
 		"CancelEmailChange": iam.ErrNotFound, "OfferRoot": nil, "WithdrawRootOffer": iam.ErrNotFound, "HandOver": nil, "Claim": iam.ErrExists,
-		"Release": iam.ErrNotFound, "Transfer": nil, "Share": nil, "Unshare": iam.ErrNotFound, "SetQuota": nil, "Record": nil,
+		"Release": iam.ErrNotFound, "Transfer": iam.ErrInvalid, "Share": nil, "Unshare": iam.ErrNotFound, "SetQuota": nil, "Record": nil,
 		"Manage": nil, "Own": nil,
 	} {
 		all[name] = faultCase{again: again}

@@ -28,8 +28,23 @@ func ReadRows(tb testing.TB, db *gorm.DB) Rows {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return readTables(tb, pool, tablesOf(tb, pool, db.Name()))
+}
+
+// Again reads the rows of the same tables: MariaDB takes its time to say which ones there are.
+func (r Rows) Again(tb testing.TB, db *gorm.DB) Rows {
+	tb.Helper()
+	pool, err := db.DB()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return readTables(tb, pool, slices.Collect(maps.Keys(r.tables)))
+}
+
+func readTables(tb testing.TB, pool *sql.DB, names []string) Rows {
+	tb.Helper()
 	all := Rows{map[string]table{}}
-	for _, name := range tablesOf(tb, pool, db.Name()) {
+	for _, name := range names {
 		read, err := readTable(tb.Context(), pool, name)
 		if err != nil {
 			tb.Fatalf("testdb: read %s: %v", name, err)
@@ -99,12 +114,14 @@ func (r Rows) Lines() []string {
 	var lines []string
 	for name, t := range r.tables {
 		for _, row := range t.rows {
-			lines = append(lines, line(name, t.columns, row, func(_ string, value any) any { return value }))
+			lines = append(lines, line(name, t.columns, row, asIs))
 		}
 	}
 	slices.Sort(lines)
 	return lines
 }
+
+func asIs(_ string, value any) any { return value }
 
 func line(table string, columns []string, row []any, as func(column string, value any) any) string {
 	var b strings.Builder
@@ -124,49 +141,64 @@ var (
 	random = []string{"hash", "log_head", "password", "secret", "enrolling"}
 )
 
-// Since are the rows as text, sorted, with what was made at random since before put in a form that is the
-// same whenever the same was done: new ids are numbered in the order of their making, for that is
-// how they sort.
-func (r Rows) Since(before Rows) []string {
-	known := map[any]bool{}
-	ids := map[string]int{}
-	for _, t := range before.tables {
+// baseline is what was there before, for texts that do not depend on what is made at random.
+type baseline struct {
+	lines  map[string]bool
+	values map[any]bool
+	ids    map[string]bool
+}
+
+func (r Rows) baseline() baseline {
+	b := baseline{map[string]bool{}, map[any]bool{}, map[string]bool{}}
+	for _, t := range r.tables {
 		for _, row := range t.rows {
 			for _, value := range row {
-				known[value] = true
-				for _, id := range anID.FindAllString(fmt.Sprint(value), -1) {
-					ids[id] = 0
-				}
+				b.values[value] = true
 			}
 		}
 	}
-	fresh := map[string]int{}
 	for _, text := range r.Lines() {
+		b.lines[text] = true
 		for _, id := range anID.FindAllString(text, -1) {
-			if _, old := ids[id]; !old {
-				fresh[id] = 0
-			}
+			b.ids[id] = true
 		}
 	}
-	for i, id := range slices.Sorted(maps.Keys(fresh)) {
-		fresh[id] = i + 1
-	}
-	var lines []string
+	return b
+}
+
+// since are the rows as text, sorted, with what was made at random since then put in a form that is the same
+// whenever the same was done: new ids are numbered in the order of their making, for that is how they sort.
+func (b baseline) since(r Rows) []string {
+	var lines, fresh, ids []string
 	for name, t := range r.tables {
 		for _, row := range t.rows {
+			if text := line(name, t.columns, row, asIs); b.lines[text] {
+				lines = append(lines, text)
+				continue
+			}
 			text := line(name, t.columns, row, func(column string, value any) any {
-				if slices.Contains(random, column) && !known[value] {
+				if slices.Contains(random, column) && !b.values[value] {
 					return "new"
 				}
 				return value
 			})
-			lines = append(lines, anID.ReplaceAllStringFunc(text, func(id string) string {
-				if n := fresh[id]; n > 0 {
-					return fmt.Sprintf("new-id-%d", n)
+			fresh = append(fresh, text)
+			for _, id := range anID.FindAllString(text, -1) {
+				if !b.ids[id] {
+					ids = append(ids, id)
 				}
-				return id
-			}))
+			}
 		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	for _, text := range fresh {
+		lines = append(lines, anID.ReplaceAllStringFunc(text, func(id string) string {
+			if i, found := slices.BinarySearch(ids, id); found {
+				return fmt.Sprintf("new-id-%d", i+1)
+			}
+			return id
+		}))
 	}
 	slices.Sort(lines)
 	return lines
@@ -193,7 +225,7 @@ func (r Rows) Restore(tb testing.TB, db *gorm.DB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	changed := ReadRows(tb, db).Changed(r)
+	changed := r.Again(tb, db).Changed(r)
 	if len(changed) == 0 {
 		return
 	}

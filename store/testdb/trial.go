@@ -57,13 +57,15 @@ type trialRun struct {
 	Trial
 	tb       testing.TB
 	before   Rows
+	base     baseline
 	steps    []Rows // what was committed, one after the other, from before on
 	trace    []Crossing
 	step     []int // of each crossing: how many steps were committed before it
 	result   any
 	after    []string // the last of the steps
 	again    error
-	twice    []string // behind the same call again
+	twice    []string   // behind the same call again
+	known    [][]string // the steps as text
 	verified map[string]bool
 }
 
@@ -71,6 +73,7 @@ type trialRun struct {
 func (t Trial) Run(tb testing.TB, tally *Tally) {
 	tb.Helper()
 	r := &trialRun{Trial: t, tb: tb, before: ReadRows(tb, t.DB), verified: map[string]bool{}}
+	r.base = r.before.baseline()
 	r.probe()
 	defer r.before.Restore(tb, t.DB)
 	if tb.Failed() {
@@ -99,7 +102,7 @@ func (r *trialRun) probe() {
 		if !c.Commits() {
 			return
 		}
-		if now := ReadRows(r.tb, r.DB); !now.Equal(r.steps[len(r.steps)-1]) {
+		if now := r.before.Again(r.tb, r.DB); !now.Equal(r.steps[len(r.steps)-1]) {
 			r.steps = append(r.steps, now)
 		}
 	})
@@ -112,7 +115,7 @@ func (r *trialRun) probe() {
 		r.tb.Fatalf("%s: without a fault: %v", r.Name, err)
 	case len(r.step) != len(r.trace):
 		r.tb.Fatalf("%s: without a fault, %d of %d crossings succeeded", r.Name, len(r.step), len(r.trace))
-	case !last.Equal(ReadRows(r.tb, r.DB)):
+	case !last.Equal(r.before.Again(r.tb, r.DB)):
 		r.tb.Fatalf("%s: something was written behind the last commit", r.Name)
 	case r.Reads && len(r.steps) > 1:
 		r.tb.Errorf("%s: it is said to read, and changes %v", r.Name, last.Changed(r.before))
@@ -123,12 +126,16 @@ func (r *trialRun) probe() {
 	case len(r.steps) <= 2 && r.Steps != "":
 		r.tb.Errorf("%s: it commits once, and is said to do so more often: %s", r.Name, r.Steps)
 	}
-	r.result, r.after = result, last.Since(r.before)
+	r.result = result
+	for _, step := range r.steps {
+		r.known = append(r.known, r.base.since(step))
+	}
+	r.after = r.known[len(r.known)-1]
 	r.verify(last)
 	if _, r.again = r.call(func() {}); !errors.Is(r.again, r.Again) {
 		r.tb.Errorf("%s: behind a success it answers %v, want %v", r.Name, r.again, r.Again)
 	}
-	r.twice = ReadRows(r.tb, r.DB).Since(r.before)
+	r.twice = r.base.since(r.before.Again(r.tb, r.DB))
 	r.before.Restore(r.tb, r.DB)
 }
 
@@ -158,10 +165,10 @@ var struck = map[Fault][]Kind{
 	Refuse:      {Begin, Prepare, Exec, Query, Next, Close, Savepoint, Commit},
 	Lose:        {Begin, Exec, Savepoint, Commit},
 	CutBefore:   {Begin, Prepare, Exec, Query, Next, Savepoint, Commit},
-	CutAfter:    {Exec, Next, Savepoint, Commit},
-	Cancel:      {Begin, Prepare, Exec, Query, Next, Savepoint, Commit},
-	CancelAfter: {Begin, Exec, Query, Savepoint, Commit},
-	Delay:       {Begin, Exec, Query},
+	CutAfter:    {Exec, Savepoint, Commit},
+	Cancel:      {Begin, Prepare, Exec, Query, Savepoint, Commit},
+	CancelAfter: {Exec, Query, Savepoint, Commit},
+	Delay:       {Begin, Exec},
 	Pass:        {Begin, Exec, Query, Savepoint, Commit},
 	Down:        {Begin, Exec, Query, Commit},
 }
@@ -215,23 +222,22 @@ func (r *trialRun) try(n int, fault Fault) {
 		failed("the fault was not reached: the statements are not the same each time")
 	}
 	r.quiet(failed)
-	now := ReadRows(r.tb, r.DB)
+	now := r.before.Again(r.tb, r.DB)
 	r.judgeError(point, fault, result, err, failed)
 	whole := r.judgeRows(n, fault, now, err, failed)
 	r.verify(now)
 	_, err = r.call(func() {})
-	switch last := ReadRows(r.tb, r.DB); {
+	switch last := r.before.Again(r.tb, r.DB); {
 	case whole && !sameError(err, r.again):
 		failed("it was done, and the same call answers %v, want %v", err, r.again)
 	case whole:
-		r.wantRows("behind the same call again", last.Since(r.before), r.twice, failed)
+		r.wantRows("behind the same call again", r.base.since(last), r.twice, failed)
 	case err != nil:
 		failed("the same call behind it: %v", err)
 	case len(r.steps) > 2: // what was committed before is committed again
-		r.wantRows("behind the same call", but(last.Since(r.before), "iam_throttles"), but(r.after, "iam_throttles"), failed)
+		r.wantRows("behind the same call", but(r.base.since(last), "iam_throttles"), but(r.after, "iam_throttles"), failed)
 	default:
-		r.wantRows("behind the same call", last.Since(r.before), r.after, failed)
+		r.wantRows("behind the same call", r.base.since(last), r.after, failed)
 	}
 	r.before.Restore(r.tb, r.DB)
 }
-

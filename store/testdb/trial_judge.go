@@ -49,7 +49,7 @@ func (r *trialRun) judgeError(point Crossing, fault Fault, result any, err error
 // judgeRows wants the rows to be those behind one of the steps, and reports whether it is the last one.
 func (r *trialRun) judgeRows(n int, fault Fault, now Rows, err error, failed func(string, ...any)) (whole bool) {
 	last := len(r.steps) - 1
-	lines := now.Since(r.before)
+	lines := r.base.since(now)
 	if err == nil {
 		if !r.Reads {
 			r.wantRows("it succeeded", lines, r.after, failed)
@@ -62,11 +62,11 @@ func (r *trialRun) judgeRows(n int, fault Fault, now Rows, err error, failed fun
 		allowed = append(allowed, step+1)
 	}
 	for _, i := range allowed {
-		if slices.Equal(lines, r.steps[i].Since(r.before)) {
+		if slices.Equal(lines, r.known[i]) {
 			return i == last && last > 0
 		}
 	}
-	r.wantRows("it failed with "+err.Error(), lines, r.steps[allowed[0]].Since(r.before), failed)
+	r.wantRows("it failed with "+err.Error(), lines, r.known[allowed[0]], failed)
 	return false
 }
 
