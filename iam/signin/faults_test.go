@@ -13,7 +13,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/castellan-iam/castellan/iam"
-	"github.com/castellan-iam/castellan/iam/devicehub"
 	"github.com/castellan-iam/castellan/iam/emqx"
 	"github.com/castellan-iam/castellan/iam/signin"
 	"github.com/castellan-iam/castellan/store"
@@ -36,7 +35,6 @@ type faultCase struct {
 	reads bool
 	again error
 	steps string
-	hub   bool // DeviceHub, where EMQX has no such thing
 }
 
 // TestFaults puts every method of Service to every fault at every statement: nobody is let in by a failure
@@ -71,11 +69,7 @@ func TestFaults(t *testing.T) {
 func (c faultCase) run(t *testing.T, name string, db, broken *gorm.DB, faults *testdb.Faults, tally *testdb.Tally) {
 	empty := testdb.ReadRows(t, db)
 	defer empty.Restore(t, db)
-	system := emqx.System()
-	if c.hub {
-		system = devicehub.System()
-	}
-	o := newWorld(t, db).organization(system)
+	o := newWorld(t, db).organization(emqx.System())
 	st := store.New(broken)
 	call := c.call(&failing{o, o.in.WithStore(st), o.svc.WithStore(st)})
 	testdb.Trial{

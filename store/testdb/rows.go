@@ -237,7 +237,7 @@ func (r Rows) Restore(tb testing.TB, db *gorm.DB) {
 // How foreign keys are left alone for a while, in one connection.
 var (
 	keysOff = map[string]string{
-		SQLite: "PRAGMA foreign_keys = 0", Postgres: "SET session_replication_role = replica", MySQL: "SET foreign_key_checks = 0",
+		SQLite: "PRAGMA foreign_keys = 0", Postgres: "SET session_replication_role = replica; SET synchronous_commit = off", MySQL: "SET foreign_key_checks = 0",
 	}
 	keysOn = map[string]string{
 		SQLite: "PRAGMA foreign_keys = 1", Postgres: "SET session_replication_role = DEFAULT", MySQL: "SET foreign_key_checks = 1",

@@ -153,11 +153,19 @@ func (r *trialRun) points(fault Fault) []int {
 	if AllFaults() || r.DB.Name() == SQLite || len(all) == 0 {
 		return all
 	}
+	// A sample: the lost answers to a commit, and one point each of a passing failure and of one of the rest.
 	h := fnv.New32a()
-	_, _ = fmt.Fprint(h, r.Name, fault)
-	sample := append(commits, all[int(h.Sum32()%uint32(len(all)))])
-	slices.Sort(sample)
-	return slices.Compact(sample)
+	_, _ = fmt.Fprint(h, r.Name)
+	one := all[int(h.Sum32()/7%uint32(len(all)))]
+	switch rest := []Fault{Refuse, CutBefore, Cancel, CancelAfter, Delay, Down}; fault {
+	case Lose, CutAfter:
+		if len(commits) > 0 {
+			return commits[len(commits)-1:]
+		}
+	case Pass, rest[h.Sum32()%uint32(len(rest))]:
+		return []int{one}
+	}
+	return nil
 }
 
 // struck are the kinds at which a fault is not the same as another.
