@@ -19,6 +19,7 @@ type dialect struct {
 	// UPDATE of the same transaction has locked: see Store.lock.
 	snapshots bool
 	types     *strings.Replacer // the column types of migrations
+	hasSchema string            // counts the tables that have the version of the others: one, or none
 	// pack makes one column of several: see unpack.
 	pack    func(columns ...string) string
 	subject string // the statement of Subject
@@ -37,9 +38,10 @@ type dialect struct {
 
 var dialects = map[string]*dialect{
 	"sqlite": {
-		name:     "sqlite",
-		contains: "instr(search, ?) > 0",
-		behind:   "org_id = @org AND id > @id", behindOrder: "id",
+		name:      "sqlite",
+		contains:  "instr(search, ?) > 0",
+		hasSchema: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'iam_schema'",
+		behind:    "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", "TEXT", "{text}", "TEXT", "{long}", "TEXT", "{int}", "INTEGER",
 			"{rows}", "", "{clustered}", " WITHOUT ROWID"),
 		pack:    packWithOperator,
@@ -51,9 +53,10 @@ var dialects = map[string]*dialect{
 		inList:  " IN (SELECT value FROM json_each(?))",
 	},
 	"postgres": {
-		name:     "postgres",
-		contains: "strpos(search, ?) > 0",
-		behind:   "org_id = @org AND id > @id", behindOrder: "id",
+		name:      "postgres",
+		contains:  "strpos(search, ?) > 0",
+		hasSchema: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA() AND table_name = 'iam_schema'",
+		behind:    "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", `text COLLATE "C"`, "{text}", "text", "{long}", `text COLLATE "C"`, "{int}", "bigint",
 			"{rows}", "", "{clustered}", ""),
 		pack:    packWithOperator,
@@ -66,8 +69,9 @@ var dialects = map[string]*dialect{
 		inList:  " = ANY (?)",
 	},
 	"mysql": {
-		name:     "mysql",
-		contains: "INSTR(search, ?) > 0",
+		name:      "mysql",
+		contains:  "INSTR(search, ?) > 0",
+		hasSchema: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'iam_schema'",
 		// With org_id = @org MariaDB reads the organisation from its beginning, and drops what is not behind the id: of
 		// 100,000 accounts, a page in the middle took 8 ms, where now it takes 2 as the first one does.
 		behind: "org_id >= @org AND org_id <= @org AND id > @id", behindOrder: "org_id, id",
