@@ -35,6 +35,7 @@ type faultCase struct {
 	reads bool
 	again error
 	steps string
+	goes  []string
 }
 
 // TestFaults puts every method of Service to every fault at every statement: nobody is let in by a failure
@@ -73,7 +74,7 @@ func (c faultCase) run(t *testing.T, name string, db, broken *gorm.DB, faults *t
 	st := store.New(broken)
 	call := c.call(&failing{o, o.in.WithStore(st), o.svc.WithStore(st)})
 	testdb.Trial{
-		Name: name, DB: db, Faults: faults, Reads: c.reads, Again: c.again, Steps: c.steps,
+		Name: name, DB: db, Faults: faults, Reads: c.reads, Again: c.again, Steps: c.steps, GoesOn: c.goes,
 		Call: func(ctx context.Context) (any, error) { return call(iam.WithOrigin(ctx, iam.OriginOf(o.ctx()))) },
 		Wants: func(tb testing.TB) {
 			tb.Helper()

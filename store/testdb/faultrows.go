@@ -75,8 +75,7 @@ func (s *faultStmt) CheckNamedValue(v *driver.NamedValue) error {
 
 // Close closes what was not cut.
 func (s *faultStmt) Close() error {
-	if s.on.dead {
-		_ = s.Stmt.Close()
+	if s.on.dead { // it went with its connection
 		return nil
 	}
 	return s.Stmt.Close()
