@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/store"
 	"github.com/castellan-iam/castellan/store/testdb"
 )
@@ -82,4 +83,32 @@ func TestMigrateUnderFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// On MariaDB and MySQL a deadlock ends the host's transaction. A host that goes on behind it is told so, and
+// nothing of a later Write is committed, whichever Store it is by.
+func TestInRefusesATransactionThatIsOver(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		failing, faults := testdb.Faulty(t, db)
+		st := store.New(db)
+		newOrg(t, st)
+		var first, second error
+		err := failing.Transaction(func(tx *gorm.DB) error {
+			faults.Arm(1, testdb.Pass, nil)
+			first = tx.Exec("UPDATE iam_organizations SET asides = asides + 1").Error
+			faults.Heal()
+			second = store.New(failing).In(tx).Write(t.Context(), "acme", bindTo(t, "p1"))
+			return errOurs
+		})
+		if !errors.Is(err, errOurs) || first == nil {
+			t.Fatalf("got %v, and %v for the statement that was to fail", err, first)
+		}
+		if db.Name() == testdb.MySQL && !errors.Is(second, iam.ErrConflict) {
+			t.Errorf("got %v, want ErrConflict", second)
+		}
+		if got := boundTo(t, st); got != "" {
+			t.Errorf("the host rolled back, and got %q", got)
+		}
+	})
 }
