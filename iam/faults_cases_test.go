@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/iam/devicehub"
 	"github.com/castellan-iam/castellan/policy"
@@ -80,7 +82,19 @@ func faultCases() map[string]faultCase {
 		"ExportEvents": {call: byRoot(func(ctx context.Context, a iam.Actor, _ *failing) (any, error) {
 			return nil, a.ExportEvents(ctx, new(bytes.Buffer), iam.ExportParams{})
 		})},
+		"Bind in the host's transaction": {once: true, call: func(f *failing) func(ctx context.Context) (any, error) {
+			root := f.subject(f.rootID)
+			return func(ctx context.Context) (any, error) {
+				return nil, f.broken.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+					// A host that goes on behind a failure, which may have been a deadlock.
+					actor := f.svc.WithStore(f.store.In(tx)).As(root)
+					return errors.Join(
+						actor.Bind(ctx, iam.Binding{Account: f.x.account, Role: f.g.bindable, Project: "p1"}), actor.OpenProject(ctx, "p1"))
+				})
+			}
+		}},
 		"Delete full": {call: func(f *failing) func(ctx context.Context) (any, error) {
+			f.x.account = f.member(f.g.least).ID
 			f.signIn(f.x.account)
 			f.resetToken(f.x.account)
 			return byRoot(func(ctx context.Context, a iam.Actor, f *failing) (any, error) {

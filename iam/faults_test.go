@@ -24,7 +24,7 @@ type failing struct {
 	x      target
 	svc    *iam.Service // in place of the healthy one
 	store  *store.Store
-	faults *testdb.Faults
+	broken *gorm.DB // the pool
 }
 
 // faultCase is a method under faults: what is prepared for it, and what it answers.
@@ -39,9 +39,9 @@ type faultCase struct {
 	once    bool   //
 }
 
-// TestFaults puts every method of Actor, SystemActor and Service to every fault at every statement: no half
-// state, no event without its change or the reverse, no mail without a commit, and the same call succeeds
-// afterwards. On the servers it is a sample, unless CASTELLAN_FAULTS=all.
+// TestFaults puts every method of Actor, SystemActor and Service to faults at every statement: no half state, no
+// event without its change or the reverse, no mail without a commit, and the same call succeeds afterwards.
+// CASTELLAN_FAULTS=all tries every fault at every statement of every database: see testdb.AllFaults.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	cases := faultCases()
@@ -74,7 +74,7 @@ func (c faultCase) run(t *testing.T, name string, db, broken *gorm.DB, faults *t
 	defer empty.Restore(t, db)
 	g := guardedSystems()[c.system]
 	o := w.organization(g.system)
-	f := &failing{org: o, g: g, store: store.New(broken), faults: faults}
+	f := &failing{org: o, g: g, store: store.New(broken), broken: broken}
 	f.svc = o.svc.WithStore(f.store)
 	method, _, _ := strings.Cut(name, " ")
 	f.x = g.target(o, method)

@@ -38,9 +38,9 @@ type faultCase struct {
 	goes  []string
 }
 
-// TestFaults puts every method of Service to every fault at every statement: nobody is let in by a failure
-// (SB-35), no change is without its event and its mail or the reverse, and the same call succeeds
-// afterwards. On the servers it is a sample, unless CASTELLAN_FAULTS=all.
+// TestFaults puts every method of Service to faults at every statement: nobody is let in by a failure (SB-35), no
+// change is without its event and its mail or the reverse, and the same call succeeds afterwards.
+// CASTELLAN_FAULTS=all tries every fault at every statement of every database: see testdb.AllFaults.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	cases := faultCases()

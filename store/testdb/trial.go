@@ -48,12 +48,15 @@ type Trial struct {
 // Tally counts what trials did. It is safe for concurrent use.
 type Tally struct{ Trials, Statements, Faults atomic.Int64 }
 
-// AllFaults reports whether every fault is tried at every statement of every database. Without it, the
-// servers get a fixed sample of them.
+// AllFaults reports whether every fault is tried at every statement of every database. Without it, every
+// statement on SQLite is refused and has one more fault, and the servers get a fixed sample.
 func AllFaults() bool { return os.Getenv("CASTELLAN_FAULTS") == "all" }
 
 // patience is for how long a call may take: longer only when it hangs.
 const patience = time.Minute
+
+// faults are those of a trial. A Delay is left out: who waits until the context ends is canceled.
+var faults = []Fault{Refuse, Lose, CutBefore, CutAfter, Cancel, CancelAfter, Pass, Down}
 
 // trialRun is a Trial with what is known of it without a fault.
 type trialRun struct {
@@ -84,7 +87,7 @@ func (t Trial) Run(tb testing.TB, tally *Tally) {
 	}
 	tally.Trials.Add(1)
 	tally.Statements.Add(int64(len(r.trace)))
-	for _, fault := range []Fault{Refuse, Lose, CutBefore, CutAfter, Cancel, CancelAfter, Pass, Down} {
+	for _, fault := range faults {
 		for _, n := range r.points(fault) {
 			r.try(n, fault)
 			tally.Faults.Add(1)
@@ -153,12 +156,19 @@ func (r *trialRun) points(fault Fault) []int {
 			}
 		}
 	}
-	if AllFaults() || r.DB.Name() == SQLite || len(all) == 0 {
+	if AllFaults() || len(all) == 0 {
 		return all
 	}
-	// A sample: the lost answers to a commit, and one point each of a passing failure and of one of the rest.
 	h := fnv.New32a()
 	_, _ = fmt.Fprint(h, r.Name)
+	if r.DB.Name() == SQLite {
+		// Every statement is refused, and has one of the other faults in turn; a commit has all of them.
+		turn := slices.Index(faults, fault)
+		return slices.DeleteFunc(all, func(n int) bool {
+			return fault != Refuse && !slices.Contains(commits, n) && (n+int(h.Sum32()%uint32(len(faults))))%(len(faults)-1) != turn-1
+		})
+	}
+	// A sample: the lost answers to a commit, and one point each of a passing failure and of one of the rest.
 	one := all[int(h.Sum32()/7%uint32(len(all)))]
 	switch rest := []Fault{Refuse, CutBefore, Cancel, CancelAfter, Down}; fault {
 	case Lose, CutAfter:
