@@ -22,7 +22,8 @@ type dialect struct {
 	// undoes is set when a transaction undoes DDL too.
 	undoes bool
 	// columns lists the columns of the tables and views that migrations would find.
-	columns string
+	columns   string
+	hasSchema string // counts the tables that have the version of the others: one, or none
 	// pack makes one column of several: see unpack.
 	pack    func(columns ...string) string
 	subject string // the statement of Subject
@@ -43,9 +44,10 @@ type dialect struct {
 
 var dialects = map[string]*dialect{
 	"sqlite": {
-		name:     "sqlite",
-		contains: "instr(search, ?) > 0",
-		behind:   "org_id = @org AND id > @id", behindOrder: "id",
+		name:      "sqlite",
+		contains:  "instr(search, ?) > 0",
+		hasSchema: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'iam_schema'",
+		behind:    "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", "TEXT", "{text}", "TEXT", "{long}", "TEXT", "{int}", "INTEGER",
 			"{rows}", "", "{clustered}", " WITHOUT ROWID"),
 		undoes:  true,
@@ -59,9 +61,10 @@ var dialects = map[string]*dialect{
 		inList:  " IN (SELECT value FROM json_each(?))",
 	},
 	"postgres": {
-		name:     "postgres",
-		contains: "strpos(search, ?) > 0",
-		behind:   "org_id = @org AND id > @id", behindOrder: "id",
+		name:      "postgres",
+		contains:  "strpos(search, ?) > 0",
+		hasSchema: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA() AND table_name = 'iam_schema'",
+		behind:    "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", `text COLLATE "C"`, "{text}", "text", "{long}", `text COLLATE "C"`, "{int}", "bigint",
 			"{rows}", "", "{clustered}", ""),
 		undoes: true,
@@ -79,8 +82,9 @@ AND a.attnum > 0 AND NOT a.attisdropped`,
 		notify:  "SELECT pg_notify(?, ?)",
 	},
 	"mysql": {
-		name:     "mysql",
-		contains: "INSTR(search, ?) > 0",
+		name:      "mysql",
+		contains:  "INSTR(search, ?) > 0",
+		hasSchema: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'iam_schema'",
 		// With org_id = @org MariaDB reads the organisation from its beginning, and drops what is not behind the id: of
 		// 100,000 accounts, a page in the middle took 8 ms, where now it takes 2 as the first one does.
 		behind: "org_id >= @org AND org_id <= @org AND id > @id", behindOrder: "org_id, id",

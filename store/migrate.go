@@ -43,7 +43,7 @@ func CheckSchema(ctx context.Context, db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	err = checkSchema(ctx, ownSession(db).Session(&gorm.Session{NewDB: true, Context: ctx}), d)
+	err = checkSchema(ownSession(db).Session(&gorm.Session{NewDB: true, Context: ctx}), d)
 	if isVerdict(err) {
 		return err
 	}
@@ -53,11 +53,13 @@ func CheckSchema(ctx context.Context, db *gorm.DB) error {
 	return nil
 }
 
-func checkSchema(ctx context.Context, own *gorm.DB, d *dialect) error {
-	if !own.Migrator().HasTable("iam_schema") {
-		if err := ping(ctx, own); err != nil {
-			return err // HasTable has no way to say it
-		}
+func checkSchema(own *gorm.DB, d *dialect) error {
+	// Not GORM's HasTable, to which a database that fails has no tables.
+	there := 0
+	if err := own.Raw(d.hasSchema).Scan(&there).Error; err != nil {
+		return err
+	}
+	if there == 0 {
 		return &SchemaError{Want: latest()}
 	}
 	have, err := schemaVersion(own)
@@ -75,14 +77,6 @@ func isVerdict(err error) bool {
 	var schema *SchemaError
 	var table *TableError
 	return errors.As(err, &schema) || errors.As(err, &table)
-}
-
-func ping(ctx context.Context, db *gorm.DB) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var one int
-	return db.Raw("SELECT 1").Scan(&one).Error
 }
 
 // Migrate creates the tables, or brings them to the version that this library needs. When they have
@@ -107,7 +101,7 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 	own := ownSession(db).Session(&gorm.Session{NewDB: true, Context: ctx})
 	if d.name == "mysql" && isTransaction(db) {
 		err = errors.New("MariaDB and MySQL commit a transaction at every CREATE TABLE: want a db that is none")
-	} else if err = checkSchema(ctx, own, d); isOld(err) {
+	} else if err = checkSchema(own, d); isOld(err) {
 		err = migrateAlone(ctx, own, d)
 	}
 	if err == nil || isVerdict(err) {

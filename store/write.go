@@ -170,6 +170,13 @@ func (s *Store) inHosts(ctx context.Context, do func(*reader) error) (err, cause
 	if err := s.control(ctx, "SAVEPOINT "+name); err != nil {
 		return r.failed(ctx, "savepoint", err), cause
 	}
+	if s.dialect.snapshots {
+		// MariaDB and MySQL end a transaction on a deadlock. Whoever goes on behind it would have each statement
+		// committed by itself, and a savepoint that is gone at once.
+		if err := s.control(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
+			return fmt.Errorf("%w: %w", iam.ErrConflict, r.failed(ctx, "the host's transaction is over", err)), nil
+		}
+	}
 	finished := false
 	defer func() {
 		if finished && err == nil {
