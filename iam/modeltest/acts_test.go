@@ -33,17 +33,34 @@ type tries func(s *sequence, w who) (said string, out outcome, err error)
 
 // by is an act of an Actor in an organisation.
 func by(do tries) func(s *sequence) (move, bool) {
-	return byWhom(func(_ *sequence, w who) who { return w }, do)
+	return byWhom(anybody, do)
 }
+
+func anybody(_ *sequence, w who) who { return w }
 
 // byWhom is by of somebody who is chosen for it.
 func byWhom(choose func(s *sequence, w who) who, do tries) func(s *sequence) (move, bool) {
+	return byWhere(func(*org) bool { return true }, choose, do)
+}
+
+// byWhere is byWhom in an organisation that is so, mostly, where one is.
+func byWhere(is func(o *org) bool, choose func(s *sequence, w who) who, do tries) func(s *sequence) (move, bool) {
 	return func(s *sequence) (move, bool) {
 		o := s.aim()
+		if !is(o) && !s.chance(5) {
+			if other := s.m.orgs[0]; is(other) {
+				o = other
+			} else if other := s.m.orgs[1]; is(other) {
+				o = other
+			}
+		}
 		w, fresh := s.who(o)
 		w = choose(s, w)
 		said, out, err := do(s, w)
 		if said == "" {
+			if fresh != nil {
+				s.rows = *fresh
+			}
 			return move{}, false
 		}
 		return move{org: o, said: w.as + " " + said, out: out, err: err, fresh: fresh, whole: errors.As(err, new(*iam.LineError))}, true

@@ -230,7 +230,7 @@ func (s *sequence) paths(o *org) {
 				s.fail("a session of %s (%s): got %v, and the model says %s", a.nick, a.status, err, want)
 			}
 		}
-		for _, k := range a.keys {
+		for _, k := range slices.Concat(a.keys, a.lost) {
 			if k.works(s.now) {
 				continue // it is used when somebody acts by it
 			}

@@ -66,9 +66,18 @@ func (c *coverage) wanted(book *rulebook) (names []string) {
 	if !c.steered {
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(acts)) {
+	all := slices.Sorted(maps.Keys(acts))
+	for _, name := range all {
 		if only := acts[name].only; len(c.lacks(name)) > 0 && (only == nil || only(book)) {
 			names = append(names, name)
+		}
+	}
+	for range 2 { // and what leads to them
+		for _, name := range all {
+			leads := func(to string) bool { return slices.Contains(names, to) }
+			if !slices.Contains(names, name) && slices.ContainsFunc(acts[name].leads, leads) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

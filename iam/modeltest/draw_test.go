@@ -297,7 +297,7 @@ func (s *sequence) someKey(o *org) *apiKey {
 	}
 	var all []*apiKey
 	for _, a := range slices.Concat(o.accounts, o.gone) {
-		all = append(all, a.keys...)
+		all = append(append(all, a.keys...), a.lost...)
 	}
 	if len(all) == 0 {
 		return nil

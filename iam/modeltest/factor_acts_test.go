@@ -18,7 +18,7 @@ func (o *org) orgID() policy.OrgID {
 
 // codeBy draws a code of the authenticator, seldom a recovery code.
 func (s *sequence) codeBy(a *account) (code, said string) {
-	if s.chance(4) {
+	if s.chance(2) {
 		return s.recovery(a), "a recovery code"
 	}
 	return s.code(a, a.secret), "a code"

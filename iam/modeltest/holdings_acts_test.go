@@ -9,29 +9,29 @@ import (
 )
 
 var holdingActs = map[string]act{
-	"Actor.Claim": {leads: []string{"Actor.Share", "Actor.Transfer", "Actor.TakeManagement", "Actor.Release"}, often: 3, only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.Claim": {leads: []string{"Actor.Share", "Actor.Transfer", "Actor.TakeManagement", "Actor.Release", "Actor.Claim"}, often: 3, only: inDeviceHub, do: byWhere(holds, (*sequence).holder, func(s *sequence, w who) (string, outcome, error) {
 		id := s.someThing()
 		out := s.m.claim(w, id)
 		return "claims " + id, out, second(w.actor.Claim(s.ctx(), s.m.book.thing, id))
 	})},
-	"Actor.Release": {only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.Release": {only: inDeviceHub, do: byWhere(holds, (*sequence).holder, func(s *sequence, w who) (string, outcome, error) {
 		id := s.heldThing(w.org)
 		out := s.m.release(w, id)
 		return "releases " + id, out, w.actor.Release(s.ctx(), s.m.book.thing, id)
 	})},
-	"Actor.Transfer": {often: 2, only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.Transfer": {often: 2, only: inDeviceHub, do: byWhere(holds, (*sequence).holder, func(s *sequence, w who) (string, outcome, error) {
 		id, to := s.heldThing(w.org), s.target(w.org)
 		out := s.m.transfer(w, id, to)
 		return fmt.Sprintf("transfers %s to %s", id, to.nick), out, second(w.actor.Transfer(s.ctx(), s.m.book.thing, id, to.id))
 	})},
-	"Actor.Share": {leads: []string{"Actor.Unshare", "Actor.Transfer", "Actor.HandOver"}, often: 2, only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.Share": {leads: []string{"Actor.Unshare", "Actor.Transfer", "Actor.HandOver"}, often: 2, only: inDeviceHub, do: byWhere(holds, (*sequence).holder, func(s *sequence, w who) (string, outcome, error) {
 		id, to, until := s.heldThing(w.org), s.target(w.org), s.someTime()
 		what := one(s, []policy.Permission{"device:view"}, []policy.Permission{"device:view", "device:reboot"}, []policy.Permission{"device:share"}, nil)
 		out := s.m.share(w, id, to, what, until, s.shared(id, until, what))
 		_, err := w.actor.Share(s.ctx(), s.m.book.thing, id, iam.ShareParams{To: to.id, Permissions: what, Until: until})
 		return fmt.Sprintf("shares %s with %s: %v", id, to.nick, what), out, err
 	})},
-	"Actor.Unshare": {often: 2, only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.Unshare": {often: 2, only: inDeviceHub, do: byWhere(holds, (*sequence).boss, func(s *sequence, w who) (string, outcome, error) {
 		g := s.someGrant(w.org)
 		if g == nil {
 			return "", outcome{}, nil
@@ -63,4 +63,24 @@ func (s *sequence) shared(id string, until time.Time, what []policy.Permission) 
 		}
 		return all
 	}
+}
+
+func holds(o *org) bool { return len(o.held) > 0 }
+
+// holder is who holds something, half of the time.
+func (s *sequence) holder(w who) who {
+	holder := w.org.held[s.heldThing(w.org)]
+	if holder == nil || s.chance(2) {
+		return w
+	}
+	return s.standing(holder)
+}
+
+// boss is who stands right above one that holds something, half of the time.
+func (s *sequence) boss(w who) who {
+	holder := w.org.held[s.heldThing(w.org)]
+	if holder == nil || holder.above == nil || s.chance(2) {
+		return w
+	}
+	return s.standing(holder.above)
 }

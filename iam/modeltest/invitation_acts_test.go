@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/castellan-iam/castellan/iam"
@@ -11,7 +12,7 @@ import (
 )
 
 var invitationActs = map[string]act{
-	"Actor.Invite": {leads: []string{"signin.Accept", "Service.AcceptInvitation", "Actor.InvitationLink", "Actor.RevokeInvitation", "clock"}, often: 2, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.Invite": {leads: []string{"signin.Accept", "Service.AcceptInvitation", "Actor.InvitationLink", "Actor.RevokeInvitation", "clock"}, often: 2, do: byWhere(invites, anybody, func(s *sequence, w who) (string, outcome, error) {
 		n, made := s.newborn()
 		bindings := s.firstBindings(n)
 		out := s.m.invite(w, n, bindings, made)
@@ -19,7 +20,7 @@ var invitationActs = map[string]act{
 		made.id = got.Account
 		return fmt.Sprintf("invites %s (%v)", made.nick, n), out, err
 	})},
-	"signin.Invite": {leads: []string{"signin.Accept", "Service.AcceptInvitation", "signin.SignIn"}, often: 2, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"signin.Invite": {leads: []string{"signin.Accept", "Service.AcceptInvitation", "signin.SignIn"}, often: 2, do: byWhere(invites, anybody, func(s *sequence, w who) (string, outcome, error) {
 		n, made := s.newborn()
 		bindings, password := s.firstBindings(n), ""
 		if s.m.book.byCreator != s.chance(8) {
@@ -52,7 +53,7 @@ var invitationActs = map[string]act{
 		}
 		return fmt.Sprintf("%s %s (%v)", what, made.nick, n), out, named(err)
 	})},
-	"Actor.ResendInvitation": {often: 2, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.ResendInvitation": {often: 2, do: byWhere(invites, anybody, func(s *sequence, w who) (string, outcome, error) {
 		a := s.such(w.org, (*account).invited)
 		out := s.m.resend(w, a)
 		return "sends the invitation again to " + a.nick, out, second(w.actor.ResendInvitation(s.ctx(), a.id))
@@ -118,6 +119,8 @@ var invitationActs = map[string]act{
 		return move{org: l.to.org, said: fmt.Sprintf("%s follows a link for %s at %s", l.to.nick, l.purpose, local(l.email)), out: out, err: third(s.svc.ConfirmEmail(s.ctx(), l.token))}, true
 	}},
 }
+
+func invites(o *org) bool { return slices.ContainsFunc(o.accounts, (*account).invited) }
 
 func (a *account) invited() bool { return a.invitation != nil && !a.invitation.accepted }
 

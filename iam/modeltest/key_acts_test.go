@@ -2,20 +2,21 @@ package modeltest_test
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
 )
 
 var keyActs = map[string]act{
-	"Actor.CreateAPIKey": {leads: []string{"signin.Key", "Actor.UpdateAPIKey", "Actor.DeleteAPIKey"}, often: 2, only: inEMQX, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.CreateAPIKey": {leads: []string{"signin.Key", "Actor.UpdateAPIKey", "Actor.DeleteAPIKey"}, often: 2, only: inEMQX, do: byWhere(hasKeys, anybody, func(s *sequence, w who) (string, outcome, error) {
 		scope, expires, made := s.someScope(), s.someTime(), &apiKey{}
 		out := s.m.createKey(w, scope, expires, made)
 		got, secret, err := w.actor.CreateAPIKey(s.ctx(), iam.APIKeyParams{Scope: scope, Expires: expires})
 		made.id, made.secret = got.ID, secret
 		return "makes a key for " + scopeText(scope), out, err
 	})},
-	"Actor.UpdateAPIKey": {leads: []string{"signin.Key", "Actor.DeleteAPIKey"}, often: 2, only: inEMQX, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.UpdateAPIKey": {leads: []string{"signin.Key", "Actor.DeleteAPIKey"}, often: 2, only: inEMQX, do: byWhere(hasKeys, anybody, func(s *sequence, w who) (string, outcome, error) {
 		k := s.someKey(w.org)
 		if k == nil {
 			return "", outcome{}, nil
@@ -28,7 +29,7 @@ var keyActs = map[string]act{
 		_, err := w.actor.UpdateAPIKey(s.ctx(), k.id, iam.APIKeyParams{Scope: scope, Expires: expires})
 		return fmt.Sprintf("makes %s's key one for %s", k.of.nick, scopeText(scope)), out, err
 	})},
-	"Actor.DeleteAPIKey": {only: inEMQX, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.DeleteAPIKey": {leads: []string{"signin.Key"}, only: inEMQX, do: by(func(s *sequence, w who) (string, outcome, error) {
 		k := s.someKey(w.org)
 		if k == nil {
 			return "", outcome{}, nil
@@ -51,4 +52,8 @@ func scopeText(scope policy.Scope) string {
 		return fmt.Sprintf("%v everywhere", scope.Permissions)
 	}
 	return fmt.Sprintf("%v in %v", scope.Permissions, scope.Projects)
+}
+
+func hasKeys(o *org) bool {
+	return slices.ContainsFunc(o.accounts, func(a *account) bool { return len(a.keys) > 0 })
 }

@@ -100,7 +100,10 @@ func (m *model) deleteKey(w who, k *apiKey) outcome {
 	case !m.hasKey(w.org, k):
 		return refused(notFound)
 	}
-	return does(func() { k.of.keys = slices.DeleteFunc(k.of.keys, func(other *apiKey) bool { return other == k }) })
+	return does(func() {
+		k.of.lost = append(k.of.lost, k)
+		k.of.keys = slices.DeleteFunc(k.of.keys, func(other *apiKey) bool { return other == k })
+	})
 }
 
 // useKey predicts what a program is told that presents a key.

@@ -35,7 +35,6 @@ func refused(class string) outcome            { return outcome{want: class} }
 func does(then func()) outcome                { return outcome{want: done, then: then} }
 func onField(name string) outcome             { return outcome{want: "field " + name} }
 func (o outcome) refuses() bool               { return o.want != done }
-func either(class string) outcome             { return outcome{want: class, then: func() {}} }
 func nothing() outcome                        { return does(func() {}) }
 func (m *model) at(d time.Duration) time.Time { return m.now().Add(d) }
 
@@ -78,6 +77,7 @@ type account struct {
 	change        *change
 	sessions      []*session
 	keys          []*apiKey
+	lost          []*apiKey // deleted
 	password      string
 	mustChange    bool
 	passwordSet   time.Time

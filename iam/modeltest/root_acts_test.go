@@ -28,7 +28,7 @@ var rootActs = map[string]act{
 		_, err := s.svc.System("the model").TransferRoot(s.ctx(), o.id, to.id)
 		return move{org: o, said: "the system makes " + to.nick + " root", out: out, err: err}, true
 	}},
-	"Actor.SetMailServer": {leads: []string{"Actor.TestMailServer", "Actor.RemoveMailServer"}, often: 2, only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.SetMailServer": {leads: []string{"Actor.TestMailServer", "Actor.RemoveMailServer"}, often: 2, only: inDeviceHub, do: byWhere(mails, (*sequence).rootOf, func(s *sequence, w who) (string, outcome, error) {
 		host, user, password := one(s, "mail.example.com", "mx.example.com"), one(s, "", "console"), one(s, "", "Sesame-1")
 		out := s.m.setServer(w, host, user, password)
 		_, err := w.actor.SetMailServer(s.ctx(), iam.MailServerParams{
@@ -36,7 +36,7 @@ var rootActs = map[string]act{
 		})
 		return fmt.Sprintf("sets the mail server %s for %q with the password %q", host, user, password), out, err
 	})},
-	"Actor.RemoveMailServer": {only: inDeviceHub, do: by(func(s *sequence, w who) (string, outcome, error) {
+	"Actor.RemoveMailServer": {only: inDeviceHub, do: byWhere(mails, (*sequence).rootOf, func(s *sequence, w who) (string, outcome, error) {
 		out := s.m.removeServer(w)
 		return "removes the mail server", out, w.actor.RemoveMailServer(s.ctx())
 	})},
@@ -63,6 +63,8 @@ func (s *sequence) receiver(w who) who {
 	}
 	return w
 }
+
+func mails(o *org) bool { return o.server != nil }
 
 // rootOf is the organisation's root, mostly.
 func (s *sequence) rootOf(w who) who {

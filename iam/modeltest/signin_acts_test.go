@@ -24,9 +24,31 @@ func (s *sequence) onPassword(o *org) *account {
 	return s.such(o, func(a *account) bool { return a.status == iam.Active })
 }
 
+// entrant is who could sign in, mostly: half of the time somebody of whom more is asked than the password.
+func (s *sequence) entrant() *account {
+	var all, more []*account
+	for _, o := range s.m.orgs {
+		for _, a := range o.accounts {
+			if a.password != "" {
+				all = append(all, a)
+				if a.secret != "" || a.mustChange {
+					more = append(more, a)
+				}
+			}
+		}
+	}
+	switch {
+	case len(all) == 0 || s.chance(6):
+		return s.target(s.aim())
+	case len(more) > 0 && s.chance(2):
+		return one(s, more...)
+	}
+	return one(s, all...)
+}
+
 // guessed is an account's password, or another.
 func (s *sequence) guessed(a *account) string {
-	if a.password != "" && !s.chance(4) {
+	if a.password != "" && !s.chance(5) {
 		return a.password
 	}
 	return "Wrong-0-Password-Here"
@@ -34,9 +56,8 @@ func (s *sequence) guessed(a *account) string {
 
 var signInActs = map[string]act{
 	"signin.SignIn": {leads: []string{"signin.SecondFactor", "signin.RecoveryCode", "signin.ChooseNewPassword", "signin.Enroll", "signin.Session"}, often: 6, do: func(s *sequence) (move, bool) {
-		o := s.aim()
-		a := s.such(o, func(a *account) bool { return a.password != "" })
-		door := o
+		a := s.entrant()
+		door := a.org
 		if a.root && s.m.book.separateLogin {
 			door = nil
 		}
@@ -127,7 +148,7 @@ var resetActs = map[string]act{
 		out := s.m.sendReset(w, a)
 		return "sends a link for a new password to " + a.nick, out, s.in.SendReset(s.ctx(), w.actor, a.id)
 	})},
-	"signin.RequestReset": {often: 2, do: func(s *sequence) (move, bool) {
+	"signin.RequestReset": {often: 2, leads: []string{"signin.RequestReset"}, do: func(s *sequence) (move, bool) {
 		o := s.aim()
 		a, door := s.onPassword(o), o
 		if a.root && s.m.book.separateLogin || s.chance(8) {
