@@ -53,7 +53,7 @@ var invitationActs = map[string]act{
 		}
 		return fmt.Sprintf("%s %s (%v)", what, made.nick, n), out, named(err)
 	})},
-	"Actor.ResendInvitation": {often: 2, do: byWhere(invites, anybody, func(s *sequence, w who) (string, outcome, error) {
+	"Actor.ResendInvitation": {leads: []string{"signin.Accept", "Service.AcceptInvitation"}, often: 2, do: byWhere(invites, anybody, func(s *sequence, w who) (string, outcome, error) {
 		a := s.such(w.org, (*account).invited)
 		out := s.m.resend(w, a)
 		return "sends the invitation again to " + a.nick, out, second(w.actor.ResendInvitation(s.ctx(), a.id))

@@ -9,7 +9,7 @@ import (
 )
 
 var keyActs = map[string]act{
-	"Actor.CreateAPIKey": {leads: []string{"signin.Key", "Actor.UpdateAPIKey", "Actor.DeleteAPIKey"}, often: 2, only: inEMQX, do: byWhere(hasKeys, anybody, func(s *sequence, w who) (string, outcome, error) {
+	"Actor.CreateAPIKey": {leads: []string{"signin.Key", "Actor.UpdateAPIKey", "Actor.DeleteAPIKey", "Actor.Disable"}, often: 2, only: inEMQX, do: byWhere(hasKeys, anybody, func(s *sequence, w who) (string, outcome, error) {
 		scope, expires, made := s.someScope(), s.someTime(), &apiKey{}
 		out := s.m.createKey(w, scope, expires, made)
 		got, secret, err := w.actor.CreateAPIKey(s.ctx(), iam.APIKeyParams{Scope: scope, Expires: expires})

@@ -51,6 +51,7 @@ func begin(t *rapid.T, db *gorm.DB, seen *coverage, number int, book *rulebook) 
 	s.must(err)
 	s.m = &model{book: book, now: func() time.Time { return s.now }, counts: map[string]*count{}}
 	s.say("Once there was %s.", book.system.Name)
+	seen.stories++
 	s.slow = s.chance(3)
 	s.settle("acme", !s.chance(3), "rosa", "ada", "uma", "otto")
 	s.settle("beta", true, "rex", "zoe", "kim")
@@ -163,7 +164,7 @@ func (s *sequence) step() {
 	names := s.seen.weighted[s.m.book]
 	if len(s.leads) > 0 && !s.chance(2) {
 		names = s.leads
-	} else if wanted := s.seen.wanted(s.m.book); len(wanted) > 0 && !s.chance(2) {
+	} else if wanted := s.seen.wanted(s.m.book); len(wanted) > 0 && !s.chance(4) {
 		names = wanted
 	}
 	name := names[s.index(len(names))]
