@@ -43,7 +43,7 @@ var factorActs = map[string]act{
 		made = got.Secret
 		return "enrolls", out, err
 	}, iam.NeedsEnrollment, iam.Full)},
-	"signin.ConfirmEnrollment": {leads: []string{"signin.SignIn", "signin.RemoveSecondFactor", "signin.NewRecoveryCodes", "signin.ReplaceSecondFactor"}, often: 4, do: inSession(func(s *sequence, x *session) (string, outcome, error) {
+	"signin.ConfirmEnrollment": {leads: []string{"clock", "clock", "signin.SignIn", "signin.RemoveSecondFactor", "signin.NewRecoveryCodes", "signin.ReplaceSecondFactor"}, often: 4, do: inSession(func(s *sequence, x *session) (string, outcome, error) {
 		if x.of.enrolling == "" && !s.chance(4) {
 			if y := s.session(func(y *session) bool { return y.of.org == x.of.org && y.of.enrolling != "" && s.m.mayEnroll(y) == "" }); y != nil {
 				x = y
@@ -57,7 +57,7 @@ var factorActs = map[string]act{
 		}
 		return "gives the first code of " + x.of.nick, out, err
 	}, iam.NeedsEnrollment, iam.Full)},
-	"signin.SecondFactor": {often: 4, do: inSession(func(s *sequence, x *session) (string, outcome, error) {
+	"signin.SecondFactor": {leads: []string{"signin.SignIn", "signin.NewRecoveryCodes"}, often: 4, do: inSession(func(s *sequence, x *session) (string, outcome, error) {
 		code, got := s.code(x.of, x.of.secret), &opened{}
 		out := s.m.secondFactor(x, code, false, got)
 		var err error

@@ -55,7 +55,7 @@ func (s *sequence) guessed(a *account) string {
 }
 
 var signInActs = map[string]act{
-	"signin.SignIn": {leads: []string{"signin.SecondFactor", "signin.RecoveryCode", "signin.ChooseNewPassword", "signin.Enroll", "signin.Session"}, often: 6, do: func(s *sequence) (move, bool) {
+	"signin.SignIn": {leads: []string{"signin.SecondFactor", "signin.SecondFactor", "signin.RecoveryCode", "signin.ChooseNewPassword", "signin.Enroll", "signin.Session"}, often: 6, do: func(s *sequence) (move, bool) {
 		a := s.entrant()
 		door := a.org
 		if a.root && s.m.book.separateLogin {
