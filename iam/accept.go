@@ -116,6 +116,7 @@ func (c *change) accept(account Account, token TokenRecord, params AcceptParams)
 	if err := c.endLinks(account.ID, ForInvitation, MailInvitation); err != nil {
 		return Account{}, err
 	}
+	before := account
 	if params.Name != "" {
 		account.Name = params.Name
 	}
@@ -123,7 +124,8 @@ func (c *change) accept(account Account, token TokenRecord, params AcceptParams)
 	if err := c.tx.UpdateAccount(c.ctx, account, c.everywhere()); err != nil {
 		return Account{}, err
 	}
-	if err := c.record(InvitationAccepted, string(account.ID), changed("status", string(Pending), string(Active))); err != nil {
+	changes := append([]FieldChange{changed("status", string(Pending), string(Active))}, profileChanges(before, account)...)
+	if err := c.record(InvitationAccepted, string(account.ID), changes...); err != nil {
 		return Account{}, err
 	}
 	if params.Also != nil {
