@@ -47,7 +47,9 @@ func (s *story) tell(e iam.Event) {
 		maps.DeleteFunc(s.bound, func(key [3]string, _ bool) bool { return key[0] == e.Target })
 		maps.DeleteFunc(s.granted, func(key [2]string, _ int) bool { return key[0] == e.Target })
 	case iam.ProjectBound:
-		s.bound[[3]string{e.Target, after["project"], after["role"]}] = true
+		for pair := range slices.Chunk(e.Changes, 2) { // one, and of an import up to fifty
+			s.bound[[3]string{e.Target, pair[0].After, pair[1].After}] = true
+		}
 	case iam.ProjectUnbound:
 		delete(s.bound, [3]string{e.Target, before["project"], before["role"]})
 	case iam.GrantGiven:

@@ -35,6 +35,10 @@ type dialect struct {
 	inList string
 	// notify is the statement that announces a text on a channel; "" where there is none.
 	notify string
+	// parameters are how many an INSERT of many rows has at most.
+	parameters int
+	// listsInPlace is set when a bulk look-up takes no list in one parameter: see tx.among.
+	listsInPlace bool
 }
 
 var dialects = map[string]*dialect{
@@ -51,6 +55,8 @@ var dialects = map[string]*dialect{
 		list:    jsonList,
 		listed:  "CAST(? AS TEXT) COLLATE BINARY",
 		inList:  " IN (SELECT value FROM json_each(?))",
+
+		parameters: fewParameters,
 	},
 	"postgres": {
 		name:     "postgres",
@@ -67,6 +73,8 @@ var dialects = map[string]*dialect{
 		listed:  `CAST(? AS text) COLLATE "C"`,
 		inList:  " = ANY (?)",
 		notify:  "SELECT pg_notify(?, ?)",
+
+		parameters: manyParameters,
 	},
 	"mysql": {
 		name:     "mysql",
@@ -88,6 +96,8 @@ var dialects = map[string]*dialect{
 		listed: "CAST(CONVERT(? USING utf8mb4) AS CHAR(256) CHARACTER SET binary)",
 		inList: " IN (SELECT v FROM (SELECT DISTINCT CAST(v AS CHAR(256) CHARACTER SET binary) AS v " +
 			"FROM JSON_TABLE(?, '$[*]' COLUMNS (v VARCHAR(255) PATH '$')) AS texts) AS listed)",
+
+		parameters: manyParameters, listsInPlace: true,
 	},
 }
 
