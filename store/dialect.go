@@ -15,6 +15,10 @@ type dialect struct {
 	// deep in the list is read from there on.
 	behind      string
 	behindOrder string
+	// walks is set when a page in the order of ids must be asked for in the order of organisations and ids: see reader.walk.
+	walks bool
+	// joinInTurn joins tables in the order in which they stand, where the database would not do so of itself.
+	joinInTurn string
 	// snapshots is set when a plain SELECT may see an older organisation than the one that an
 	// UPDATE of the same transaction has locked: see Store.lock.
 	snapshots bool
@@ -45,7 +49,9 @@ var dialects = map[string]*dialect{
 	"sqlite": {
 		name:     "sqlite",
 		contains: "instr(search, ?) > 0",
-		behind:   "org_id = @org AND id > @id", behindOrder: "id",
+
+		joinInTurn: " CROSS JOIN ",
+		behind:     "org_id = @org AND id > @id", behindOrder: "id",
 		types: strings.NewReplacer("{id}", "TEXT", "{text}", "TEXT", "{long}", "TEXT", "{int}", "INTEGER",
 			"{rows}", "", "{clustered}", " WITHOUT ROWID"),
 		pack:    packWithOperator,
@@ -62,6 +68,8 @@ var dialects = map[string]*dialect{
 		name:     "postgres",
 		contains: "strpos(search, ?) > 0",
 		behind:   "org_id = @org AND id > @id", behindOrder: "id",
+		walks:      true,
+		joinInTurn: " JOIN ",
 		types: strings.NewReplacer("{id}", `text COLLATE "C"`, "{text}", "text", "{long}", `text COLLATE "C"`, "{int}", "bigint",
 			"{rows}", "", "{clustered}", ""),
 		pack:    packWithOperator,
@@ -79,6 +87,8 @@ var dialects = map[string]*dialect{
 	"mysql": {
 		name:     "mysql",
 		contains: "INSTR(search, ?) > 0",
+
+		joinInTurn: " STRAIGHT_JOIN ",
 		// With org_id = @org MariaDB reads the organisation from its beginning, and drops what is not behind the id: of
 		// 100,000 accounts, a page in the middle took 8 ms, where now it takes 2 as the first one does.
 		behind: "org_id >= @org AND org_id <= @org AND id > @id", behindOrder: "org_id, id",
