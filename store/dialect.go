@@ -17,7 +17,7 @@ type dialect struct {
 	behindOrder string
 	// walks is set when a page in the order of ids must be asked for in the order of organisations and ids: see reader.walk.
 	walks bool
-	// joinInTurn joins tables in the order in which they stand, where the database would not do so of itself.
+	// joinInTurn joins tables in the order in which they stand. It is "" where an array of ids does what that is for.
 	joinInTurn string
 	// snapshots is set when a plain SELECT may see an older organisation than the one that an
 	// UPDATE of the same transaction has locked: see Store.lock.
@@ -68,8 +68,7 @@ var dialects = map[string]*dialect{
 		name:     "postgres",
 		contains: "strpos(search, ?) > 0",
 		behind:   "org_id = @org AND id > @id", behindOrder: "id",
-		walks:      true,
-		joinInTurn: " JOIN ",
+		walks: true,
 		types: strings.NewReplacer("{id}", `text COLLATE "C"`, "{text}", "text", "{long}", `text COLLATE "C"`, "{int}", "bigint",
 			"{rows}", "", "{clustered}", ""),
 		pack:    packWithOperator,

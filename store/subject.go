@@ -81,11 +81,18 @@ func (r *reader) Candidates(ctx context.Context, org policy.OrgID, q iam.Candida
 	if len(criteria.sql) == 0 {
 		return nil, nil
 	}
-	// Who meets the criteria is found first, and what they have is read for them alone: by themselves, SQLite and
-	// MariaDB read the whole organisation.
-	query := recordsQuery(r.dialect.pack, "s.org_id = ? AND s.status = ?", openOfOrganization)
-	query = strings.ReplaceAll(query, "FROM iam_accounts AS s", "FROM c JOIN iam_accounts AS s ON s.id = c.id")
-	query = "WITH c (id) AS (" + strings.Join(criteria.sql, " UNION ") + ") " + strings.ReplaceAll(query, " JOIN ", r.dialect.joinInTurn)
+	// Who meets the criteria is found first, and what they have is read for them alone: by themselves, the databases
+	// read the whole organisation, or all of its bindings.
+	who := "s.org_id = ? AND s.status = ?"
+	if r.dialect.joinInTurn == "" {
+		who += " AND s.id = ANY (ARRAY(SELECT id FROM c))"
+	}
+	query := recordsQuery(r.dialect.pack, who, openOfOrganization)
+	if r.dialect.joinInTurn != "" {
+		query = strings.ReplaceAll(query, "FROM iam_accounts AS s", "FROM c JOIN iam_accounts AS s ON s.id = c.id")
+		query = strings.ReplaceAll(query, " JOIN ", r.dialect.joinInTurn)
+	}
+	query = "WITH c (id) AS (" + strings.Join(criteria.sql, " UNION ") + ") " + query
 	args := append(criteria.args, slices.Repeat([]any{org, iam.Active}, whoAppears)...)
 	found, err := r.records(ctx, query, append(args, org)...)
 	if err != nil {
