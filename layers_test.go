@@ -103,6 +103,7 @@ var layers = map[string]map[string]string{
 		"github.com/go-sql-driver/mysql": "puts a database's name into a DSN",
 		"go.uber.org/goleak":             "no test leaves a goroutine behind",
 	},
+	"store/scaletest": {},
 	"store/policystore": {
 		".":                              "the embedded model.conf",
 		"policy":                         "reads, checks and compiles what it stores",

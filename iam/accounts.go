@@ -161,8 +161,14 @@ func (c *change) put(a Account) error {
 	if err := c.tx.InsertAccount(c.ctx, a, c.everywhere()); err != nil {
 		return err
 	}
-	return c.record(AccountCreated, string(a.ID),
-		changed("email", "", string(a.Email)), changed("roles", "", joinRoles(a.Roles)), changed("status", "", string(a.Status)))
+	return c.append(accountCreated(a))
+}
+
+// accountCreated is the event of a new account.
+func accountCreated(a Account) Event {
+	return Event{Type: AccountCreated, Target: string(a.ID), Changes: []FieldChange{
+		changed("email", "", string(a.Email)), changed("roles", "", joinRoles(a.Roles)), changed("status", "", string(a.Status)),
+	}}
 }
 
 // everywhere reports whether an address belongs to one account of the whole database.

@@ -250,8 +250,8 @@ func TestGuardKnowsEveryMethod(t *testing.T) {
 	}{
 		{reflect.TypeFor[iam.Actor](), slices.Sorted(maps.Keys(guarded{}.methods()))},
 		{reflect.TypeFor[*iam.Actor](), slices.Sorted(maps.Keys(guarded{}.methods()))},
-		{reflect.TypeFor[iam.SystemActor](), []string{"CreateOrganization", "In", "TransferRoot"}},
-		{reflect.TypeFor[*iam.SystemActor](), []string{"CreateOrganization", "In", "TransferRoot"}},
+		{reflect.TypeFor[iam.SystemActor](), []string{"CreateOrganization", "ImportAccounts", "ImportBindings", "In", "TransferRoot"}},
+		{reflect.TypeFor[*iam.SystemActor](), []string{"CreateOrganization", "ImportAccounts", "ImportBindings", "In", "TransferRoot"}},
 	} {
 		var got []string
 		for i := range all.of.NumMethod() {

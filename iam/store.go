@@ -178,6 +178,7 @@ type Tx interface {
 	CredentialWriter
 	MailWriter
 	APIKeyWriter
+	BulkWriter
 
 	// Revision returns the organisation's revision as it is once the Write is committed.
 	Revision() int64

@@ -110,10 +110,14 @@ func (r *reader) page(ctx context.Context, org policy.OrgID, q iam.AccountQuery)
 		!utf8.ValidString(q.Keyword), strings.ContainsAny(q.Keyword, "\x00"+fieldEnd):
 		return nil
 	}
-	db := r.accountsOf(ctx, org).Order("id")
-	if q.After != "" {
-		db = r.session(ctx).Table("iam_accounts").Select(accountColumns).
-			Where(r.dialect.behind, sql.Named("org", org), sql.Named("id", q.After)).Order(r.dialect.behindOrder)
+	db := r.session(ctx).Table("iam_accounts").Select(accountColumns)
+	switch {
+	case r.dialect.walks && q.Role == "" && q.Project == "": // who has a role or a project may be few, and found by it
+		db = r.walk(db, string(org), string(q.After))
+	case q.After != "":
+		db = db.Where(r.dialect.behind, sql.Named("org", org), sql.Named("id", q.After)).Order(r.dialect.behindOrder)
+	default:
+		db = db.Where("org_id = ?", org).Order("id")
 	}
 	if q.Status != "" {
 		db = db.Where("status = ?", q.Status)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
 )
@@ -72,7 +74,7 @@ func (r *reader) APIKey(ctx context.Context, org policy.OrgID, id iam.APIKeyID) 
 	if !r.sees(org, string(id)) {
 		return iam.APIKey{}, iam.ErrNotFound
 	}
-	keys, err := r.apiKeys(ctx, "org_id = ? AND id = ?", 1, org, id)
+	keys, err := r.apiKeys(ctx, r.session(ctx).Where("org_id = ? AND id = ?", org, id))
 	if err == nil && len(keys) == 0 {
 		err = iam.ErrNotFound
 	}
@@ -87,19 +89,18 @@ func (r *reader) APIKeys(ctx context.Context, org policy.OrgID, q iam.APIKeyQuer
 	if err := r.ready(); err != nil || !r.sees(org) || !fitsOr(string(q.Account)) || !fitsOr(string(q.After)) {
 		return nil, err
 	}
-	condition, args := "org_id = ?", []any{org}
-	if q.Account != "" {
-		condition, args = condition+" AND account_id = ?", append(args, q.Account)
+	selected := r.session(ctx)
+	if q.Account == "" {
+		selected = r.walk(selected, string(org), string(q.After))
+	} else {
+		selected = selected.Where("org_id = ? AND account_id = ? AND id > ?", org, q.Account, q.After).Order("id")
 	}
-	if q.After != "" {
-		condition, args = condition+" AND id > ?", append(args, q.After)
-	}
-	return r.apiKeys(ctx, condition, pageSize(q.Limit), args...)
+	return r.apiKeys(ctx, selected.Limit(pageSize(q.Limit)))
 }
 
-func (r *reader) apiKeys(ctx context.Context, condition string, limit int, args ...any) ([]iam.APIKey, error) {
+func (r *reader) apiKeys(ctx context.Context, selected *gorm.DB) ([]iam.APIKey, error) {
 	var rows []apiKeyRow
-	if err := r.session(ctx).Where(condition, args...).Order("id").Limit(limit).Find(&rows).Error; err != nil {
+	if err := selected.Find(&rows).Error; err != nil {
 		return nil, r.failed(ctx, "read API keys", err)
 	}
 	var keys []iam.APIKey

@@ -19,7 +19,16 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		storetest.Run(t, func(*testing.T) iam.Store { return store.New(db) })
+		issued := record(t, db)
+		t.Run("contract", func(t *testing.T) {
+			storetest.Run(t, func(*testing.T) iam.Store { return store.New(db) })
+			issued.listEverything(t, store.New(db))
+		})
+		t.Run("every statement uses an index", func(t *testing.T) {
+			full := testdb.Open(t, db.Name())
+			fillForPlans(t, full)
+			issued.explainAll(t, full)
+		})
 	})
 }
 

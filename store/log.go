@@ -58,30 +58,67 @@ func (t *tx) Append(ctx context.Context, e iam.Event, link func(e iam.Event, bef
 	if err := t.ready(); err != nil {
 		return err
 	}
-	if err := checkEvent(e); err != nil {
+	row, end, err := t.linked(ctx, e, t.log, link)
+	if err != nil {
 		return err
-	}
-	e.Org, e.Revision, e.Ordinal, e.Hash = t.org, t.log.Revision, t.log.Ordinal+1, ""
-	row, err := newEventRow(e)
-	if err != nil {
-		return t.failed(ctx, "append an event", err)
-	}
-	// The hash is over what will be read, so that who reads it can make it again: times lose
-	// what is below a millisecond, and changes what is no UTF-8.
-	stored, err := row.event()
-	if err != nil {
-		return t.failed(ctx, "append an event", err)
-	}
-	row.Hash = link(stored, t.log.Head)
-	var c checks
-	c.that(len(row.Changes) <= maxLong, "Changes", "the changes take %d bytes: at most %d", len(row.Changes), maxLong)
-	if c.id("Hash", row.Hash); c.err != nil {
-		return c.err
 	}
 	if err := t.session(ctx).Create(&row).Error; err != nil {
 		return t.failed(ctx, "append an event", err)
 	}
-	t.log = logEnd{Revision: row.Revision, Ordinal: row.Ordinal, Count: t.log.Count + 1, Head: row.Hash, grown: true}
+	t.log = end
+	return nil
+}
+
+// linked is the row of an event behind the end of a log, and the end that the log has with it.
+func (t *tx) linked(ctx context.Context, e iam.Event, end logEnd, link func(e iam.Event, before string) string) (eventRow, logEnd, error) {
+	if err := checkEvent(e); err != nil {
+		return eventRow{}, end, err
+	}
+	e.Org, e.Revision, e.Ordinal, e.Hash = t.org, end.Revision, end.Ordinal+1, ""
+	row, err := newEventRow(e)
+	if err != nil {
+		return eventRow{}, end, t.failed(ctx, "append an event", err)
+	}
+	// The hash is over what will be read, so that who reads it can make it again: times lose
+	// what is below a millisecond, and changes what is no UTF-8.
+	stored, err := row.stored(e)
+	if err != nil {
+		return eventRow{}, end, t.failed(ctx, "append an event", err)
+	}
+	row.Hash = link(stored, end.Head)
+	var c checks
+	c.that(len(row.Changes) <= maxLong, "Changes", "the changes take %d bytes: at most %d", len(row.Changes), maxLong)
+	if c.id("Hash", row.Hash); c.err != nil {
+		return eventRow{}, end, c.err
+	}
+	return row, logEnd{Revision: row.Revision, Ordinal: row.Ordinal, Count: end.Count + 1, Head: row.Hash, grown: true}, nil
+}
+
+// AppendAll is described at [iam.BulkWriter].
+func (t *tx) AppendAll(ctx context.Context, events []iam.Event, link func(e iam.Event, before string) string) error {
+	if err := t.ready(); err != nil || len(events) == 0 {
+		return err
+	}
+	linked, end := make([]eventRow, len(events)), t.log
+	for i, e := range events {
+		var err error
+		if linked[i], end, err = t.linked(ctx, e, end, link); err != nil {
+			return err
+		}
+	}
+	rows := t.bulkInto("append events", "iam_events", "org_id", "revision", "ordinal", "time", "type", "outcome",
+		"actor", "actor_email", "actor_role", "reason", "peer", "request", "target", "changes", "hash")
+	for _, row := range linked {
+		err := rows.add(ctx, string(row.Org), row.Revision, row.Ordinal, row.Time, string(row.Type), string(row.Outcome),
+			string(row.Actor), string(row.Email), row.Role, row.Reason, row.Peer, row.Request, row.Target, row.Changes, row.Hash)
+		if err != nil {
+			return err
+		}
+	}
+	if err := rows.flush(ctx); err != nil {
+		return err
+	}
+	t.log = end
 	return nil
 }
 

@@ -92,18 +92,20 @@ func (r *reader) Mails(ctx context.Context, org policy.OrgID, q iam.MailQuery) (
 	if err := r.ready(); err != nil || !r.sees(org) || !fitsOr(string(q.Account)) || !fitsOr(string(q.State)) || !fitsOr(string(q.Before)) {
 		return nil, err
 	}
-	db := r.session(ctx).Where("org_id = ?", org)
-	if q.Account != "" {
-		db = db.Where("account_id = ?", q.Account)
+	db := r.session(ctx)
+	if q.Account == "" {
+		db = r.walkBack(db, string(org), string(q.Before))
+	} else {
+		db = db.Where("org_id = ? AND account_id = ?", org, q.Account).Order("id DESC")
+		if q.Before != "" {
+			db = db.Where("id < ?", q.Before)
+		}
 	}
 	if q.State != "" {
 		db = db.Where("state = ?", q.State)
 	}
-	if q.Before != "" {
-		db = db.Where("id < ?", q.Before)
-	}
 	var rows []mailRow
-	if err := db.Order("id DESC").Limit(pageSize(q.Limit)).Find(&rows).Error; err != nil {
+	if err := db.Limit(pageSize(q.Limit)).Find(&rows).Error; err != nil {
 		return nil, r.failed(ctx, "read mails", err)
 	}
 	mails, err := mailsOf(rows)

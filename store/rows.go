@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
@@ -190,6 +191,21 @@ func newEventRow(e iam.Event) (eventRow, error) {
 		Actor: e.Actor, Email: e.Email, Role: e.Role, Reason: e.Reason, Peer: e.Peer, Request: e.Request,
 		Target: e.Target, Changes: string(changes),
 	}, nil
+}
+
+// stored is the event as it will be read, of the event that the row was made of. Reading the changes again takes
+// longer than anything else about an event, and is spared where JSON keeps every text as it is.
+func (row *eventRow) stored(e iam.Event) (iam.Event, error) {
+	for _, c := range e.Changes {
+		if !utf8.ValidString(c.Field) || !utf8.ValidString(c.Before) || !utf8.ValidString(c.After) {
+			return row.event()
+		}
+	}
+	e.Time = fromMillis(row.Time)
+	if len(e.Changes) == 0 {
+		e.Changes = nil
+	}
+	return e, nil
 }
 
 func (row *eventRow) event() (iam.Event, error) {

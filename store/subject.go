@@ -81,9 +81,20 @@ func (r *reader) Candidates(ctx context.Context, org policy.OrgID, q iam.Candida
 	if len(criteria.sql) == 0 {
 		return nil, nil
 	}
-	who := "s.org_id = ? AND s.status = ? AND (" + strings.Join(criteria.sql, " OR ") + ")"
-	args := slices.Repeat(append([]any{org, iam.Active}, criteria.args...), whoAppears)
-	found, err := r.records(ctx, recordsQuery(r.dialect.pack, who, openOfOrganization), append(args, org)...)
+	// Who meets the criteria is found first, and what they have is read for them alone: by themselves, the databases
+	// read the whole organisation, or all of its bindings.
+	who := "s.org_id = ? AND s.status = ?"
+	if r.dialect.joinInTurn == "" {
+		who += " AND s.id = ANY (ARRAY(SELECT id FROM c))"
+	}
+	query := recordsQuery(r.dialect.pack, who, openOfOrganization)
+	if r.dialect.joinInTurn != "" {
+		query = strings.ReplaceAll(query, "FROM iam_accounts AS s", "FROM c JOIN iam_accounts AS s ON s.id = c.id")
+		query = strings.ReplaceAll(query, " JOIN ", r.dialect.joinInTurn)
+	}
+	query = "WITH c (id) AS (" + strings.Join(criteria.sql, " UNION ") + ") " + query
+	args := append(criteria.args, slices.Repeat([]any{org, iam.Active}, whoAppears)...)
+	found, err := r.records(ctx, query, append(args, org)...)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +107,7 @@ func (r *reader) Candidates(ctx context.Context, org policy.OrgID, q iam.Candida
 	return all, nil
 }
 
+// criteria are statements that each find the ids of accounts.
 type criteria struct {
 	sql  []string
 	args []any
@@ -107,14 +119,14 @@ func (c *criteria) add(sql string, args ...any) {
 }
 
 func criteriaOf(org policy.OrgID, q iam.CandidateQuery) criteria {
-	const holders = "s.id IN (SELECT account_id FROM iam_account_roles WHERE org_id = ? AND role IN ?)"
+	const holders = "SELECT account_id FROM iam_account_roles WHERE org_id = ? AND role IN ?"
 	var c criteria
 	if roles := known(q.OrgRoles); len(roles) > 0 {
 		c.add(holders, org, roles)
 	}
 	if roles := known(q.ProjectRoles); len(roles) > 0 && fits(string(q.Project)) {
-		c.add("s.id IN (SELECT account_id FROM iam_bindings WHERE org_id = ? AND project_id = ? AND role IN ?)", org, q.Project, roles)
-		c.add("EXISTS (SELECT 1 FROM iam_projects WHERE org_id = ? AND id = ? AND open = 1) AND "+holders, org, q.Project, org, roles)
+		c.add("SELECT account_id FROM iam_bindings WHERE org_id = ? AND project_id = ? AND role IN ?", org, q.Project, roles)
+		c.add(holders+" AND EXISTS (SELECT 1 FROM iam_projects WHERE org_id = ? AND id = ? AND open = 1)", org, roles, org, q.Project)
 	}
 	if at := q.Place; q.Grants && at.Org == org {
 		place, args := "project_id = '' AND resource_id = ''", []any{org}
@@ -128,7 +140,7 @@ func criteriaOf(org policy.OrgID, q iam.CandidateQuery) criteria {
 		if fits(string(at.Kind), at.ID) {
 			place, args = place+" OR kind = ? AND resource_id = ?", append(args, at.Kind.Base(), at.ID)
 		}
-		c.add("s.id IN (SELECT account_id FROM iam_grants WHERE org_id = ? AND ("+place+"))", args...)
+		c.add("SELECT account_id FROM iam_grants WHERE org_id = ? AND ("+place+")", args...)
 	}
 	return c
 }

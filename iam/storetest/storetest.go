@@ -55,7 +55,7 @@ func promises() []promise {
 		insertPromises, updatePromises, rootPromises, deletePromises, bindingPromises, grantPromises, projectPromises, holdingPromises, quotaPromises,
 		eventPromises, eventQueryPromises, chainPromises, asidePromises,
 		invitationPromises, tokenPromises, pendingPromises, credentialPromises, sessionPromises, throttlePromises, mailPromises, outboxPromises,
-		apiKeyPromises, feedPromises,
+		apiKeyPromises, feedPromises, bulkPromises,
 	} {
 		all = append(all, some...)
 	}

@@ -36,6 +36,11 @@ var unproven = map[string]string{
 	"the host's id of the request; \"\" when the host does not say":                                             "for the service, which writes it",
 	"links the event to the one before it; \"\" from before there was a chain":                                  "proven at Tx.Append",
 
+	// store_bulk.go
+	"BulkWriter reads and changes many rows of one organisation in few statements, for what moves in by the million: see [SystemActor.ImportAccounts]": "says what it is",
+	"A thousand rows at once are a good measure":               "a recommendation",
+	"With the second error nothing can be said of any of them": "a failure of the database",
+
 	// store_signin.go
 	"InvitationReader reads invitations":                                                        "says what it is",
 	"InvitationQuery narrows a list of invitations":                                             "says what it is",
