@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// The columns of both tables. The first is text, the others are figures.
+var columns = []struct {
+	title string
+	cell  func(all []result, r *result) string
+}{
+	{"contestant", func(_ []result, r *result) string { return strings.TrimSpace(r.name + " " + r.version) }},
+	{"knows", func(_ []result, r *result) string { return r.knows.String() }},
+	{"decide", func(_ []result, r *result) string { return nanos(r.decide) }},
+	{"× by hand", func(all []result, r *result) string { return times(r.decide / all[0].decide) }},
+	{"allocs", func(_ []result, r *result) string { return fmt.Sprintf("%.0f", r.allocs) }},
+	{"parallel", func(_ []result, r *result) string { return nanos(r.parallel) }},
+	{"which projects", func(_ []result, r *result) string { return nanos(r.which) }},
+	{"who can", func(_ []result, r *result) string { return nanos(r.who) }},
+	{"load", func(_ []result, r *result) string { return nanos(float64(r.load.Nanoseconds())) }},
+	{"B/account", func(_ []result, r *result) string { return fmt.Sprintf("%.0f", max(0, r.heap)) }},
+	{"a revoke is seen", func(_ []result, r *result) string { return r.revoke.String() }},
+	{"on another node", func(_ []result, r *result) string { return elsewhere(r) }},
+}
+
+// String is a letter for each thing that is known, in the place of that thing.
+func (k knows) String() string {
+	text := ""
+	for _, x := range []struct {
+		known  bool
+		letter string
+	}{{k.roles, "R"}, {k.projects, "P"}, {k.orgs, "O"}, {k.conditions, "C"}, {k.reasons, "W"}, {k.lists, "L"}} {
+		if !x.known {
+			x.letter = "·"
+		}
+		text += x.letter
+	}
+	return text
+}
+
+const legend = `knows: Roles, Projects, Organizations, Conditions on attributes, Why (the rule behind an answer), Lists in reverse.
+decide: one request of the mixed stream, half of them allowed. parallel: the same on all processors, wall clock by operations.
+Figures are medians of interleaved rounds of one run; each answer is held against the matrix.
+`
+
+// String says when an answer is right after a revoke, on the node that revoked.
+func (v visibility) String() string {
+	switch {
+	case !v.Can:
+		return "–"
+	case v.Never:
+		return "stale for more than " + nanos(float64(v.Stale))
+	case v.Stale == 0:
+		return "at once"
+	default:
+		return "stale for " + nanos(float64(v.Stale))
+	}
+}
+
+// elsewhere says the same of another node, or how one would learn of it.
+func elsewhere(r *result) string {
+	if r.revoke.Other != nil {
+		return r.revoke.Other.String()
+	}
+	return r.nodes
+}
+
+// nanos writes a time with two or three digits: 64 ns, 1.3 µs, 520 ms.
+func nanos(n float64) string {
+	if n == 0 {
+		return "–"
+	}
+	for _, unit := range []struct {
+		size float64
+		name string
+	}{{float64(time.Second), "s"}, {float64(time.Millisecond), "ms"}, {float64(time.Microsecond), "µs"}, {1, "ns"}} {
+		if x := n / unit.size; x >= 0.9995 || unit.size == 1 {
+			return digits(x) + " " + unit.name
+		}
+	}
+	return ""
+}
+
+func times(x float64) string { return digits(x) }
+
+// digits writes a number with as many digits as it deserves.
+func digits(x float64) string {
+	switch {
+	case x >= 1e5:
+		return fmt.Sprintf("%.0f,%03d", math.Floor(x/1000), int(x)%1000)
+	case x < 10:
+		return fmt.Sprintf("%.2g", x)
+	default:
+		return fmt.Sprintf("%.0f", x)
+	}
+}
+
+func writeText(w io.Writer, results []result) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, c := range columns {
+		fmt.Fprint(table, c.title, end(i))
+	}
+	for i := range results {
+		for k, c := range columns {
+			fmt.Fprint(table, c.cell(results, &results[i]), end(k))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n"+legend)
+	return err
+}
+
+func end(column int) string {
+	if column == len(columns)-1 {
+		return "\n"
+	}
+	return "\t"
+}
+
+func writeMarkdown(w io.Writer, results []result) error {
+	var b strings.Builder
+	rule := ""
+	for i, c := range columns {
+		fmt.Fprintf(&b, "| %s ", c.title)
+		if i >= 2 && i <= 9 {
+			rule += "|---:"
+		} else {
+			rule += "|---"
+		}
+	}
+	b.WriteString("|\n" + rule + "|\n")
+	for i := range results {
+		for _, c := range columns {
+			cell := c.cell(results, &results[i])
+			if results[i].class == ours && c.title == "contestant" {
+				cell = "**" + cell + "**"
+			}
+			fmt.Fprintf(&b, "| %s ", strings.ReplaceAll(cell, " ", " "))
+		}
+		b.WriteString("|\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
