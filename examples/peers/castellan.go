@@ -23,7 +23,7 @@ func castellanEntries() []entry {
 	return []entry{
 		{name: "Castellan, Subject at hand", class: ours, knows: known, lists: lists, nodes: "the subject lives for a request",
 			make: func() contestant { return &castellanNode{hold: atHand} }},
-		{name: "Castellan, Subject hot", class: ours, knows: known, lists: lists, nodes: nodes,
+		{name: hotName, class: ours, knows: known, lists: lists, nodes: nodes,
 			make: func() contestant { return &castellanNode{hold: hot} }},
 		{name: "Castellan, Subject from SQLite", class: ours, knows: known, lists: lists, nodes: nodes,
 			make: func() contestant { return &castellanNode{hold: cold} }},

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -48,8 +47,8 @@ func styleOf(c class) string {
 	return ""
 }
 
-// writeChart draws the decisions, fastest first, on a logarithmic axis. Equal results make an equal file.
-func writeChart(w io.Writer, results []result) error {
+// chartOf draws the decisions, fastest first, on a logarithmic axis. Equal results make an equal file.
+func chartOf(results []result) string {
 	sorted := slices.Clone(results)
 	slices.SortStableFunc(sorted, func(a, b result) int { return cmp.Compare(a.decide, b.decide) })
 	low, high := decades(sorted)
@@ -80,8 +79,7 @@ func writeChart(w io.Writer, results []result) error {
 		fmt.Fprintf(&b, `<text%s x="%.1f" y="%d">%s</text>`+"\n", emphasis, x(r.decide)+6, y+13, nanos(r.decide))
 	}
 	b.WriteString("</svg>\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // key explains the colors, in one line.

@@ -52,6 +52,13 @@ type entry struct {
 	make         func() contestant
 }
 
+// The contestants that a run is summed up with.
+const (
+	handName       = "by hand, two maps"
+	handStructName = "by hand, a struct an account"
+	hotName        = "Castellan, Subject hot"
+)
+
 // class is what a contestant is compared as.
 type class string
 

@@ -14,6 +14,7 @@ require (
 	github.com/openfga/openfga v1.22.1
 	github.com/ory/ladon v1.3.0
 	github.com/zpatrick/rbac v0.0.0-20180829190353-d2c4f050cf28
+	go.uber.org/goleak v1.3.0
 	gorm.io/gorm v1.31.2
 )
 

@@ -2,6 +2,7 @@
 // and every answer held against the vendor's matrix.
 //
 //	go run .                  everybody, 100,000 accounts: the table, and chart.svg
+//	go run . -readme README.md    writes the table there too
 //	go run . -quick           4,000 accounts, in less than a minute
 //	go run . -only cedar      one of them, beside what one would write by hand
 //
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	quick := flags.Bool("quick", false, "4,000 accounts and short turns")
 	only := flags.String("only", "", "play only those whose name contains this, beside what is by hand")
 	chart := flags.String("chart", "chart.svg", "where the chart is written; empty for none")
-	markdown := flags.String("markdown", "", "where the table is written as Markdown; empty for none")
+	readme := flags.String("readme", "", "a file whose part between the marks is replaced by the table; empty for none")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -50,31 +51,30 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		p = quickPlan()
 	}
 	p.only = *only
+	here := machine()
 	results, err := play(ctx, p, progress)
 	if err != nil {
 		return err
 	}
-	if err := writeText(out, results); err != nil {
+	report := reportOf(p, here, results)
+	if _, err := io.WriteString(out, report.text()); err != nil {
 		return err
 	}
-	if err := writeFile(*chart, func(w io.Writer) error { return writeChart(w, results) }); err != nil {
-		return err
+	if *chart != "" {
+		if err := os.WriteFile(*chart, []byte(chartOf(results)), 0o644); err != nil {
+			return err
+		}
 	}
-	return writeFile(*markdown, func(w io.Writer) error { return writeMarkdown(w, results) })
-}
-
-// writeFile writes a file whole, or not at all where it has no name.
-func writeFile(path string, write func(io.Writer) error) error {
-	if path == "" {
+	if *readme == "" {
 		return nil
 	}
-	file, err := os.Create(path)
+	before, err := os.ReadFile(*readme)
 	if err != nil {
 		return err
 	}
-	if err := write(file); err != nil {
-		file.Close()
-		return err
+	after, err := replace(string(before), report.markdown())
+	if err != nil {
+		return fmt.Errorf("%s: %w", *readme, err)
 	}
-	return file.Close()
+	return os.WriteFile(*readme, []byte(after), 0o644)
 }

@@ -6,8 +6,8 @@ import (
 
 // How much is asked. A turn goes on in the stream where the last one stopped.
 const (
-	requests  = 4000
-	questions = 40 // of each reverse list
+	fullRequests  = 4000
+	fullQuestions = 40 // of each reverse list
 )
 
 // request is one question of the stream, in ids as they come with an HTTP request, and its answer.
@@ -40,7 +40,7 @@ type stream struct {
 
 // newStream draws requests of random accounts, half of them allowed. Some of the denied ones are about another
 // organization. What depends on attributes is not asked.
-func newStream(w *world) *stream {
+func newStream(w *world, requests, questions int) *stream {
 	random := rand.New(rand.NewPCG(3, 4))
 	var asked, inProjects []*permission
 	for i := range w.permissions {

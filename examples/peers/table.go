@@ -1,31 +1,32 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-// The columns of both tables. The first is text, the others are figures.
+// The columns of both tables.
 var columns = []struct {
-	title string
-	cell  func(all []result, r *result) string
+	title  string
+	figure bool
+	cell   func(all []result, r *result) string
 }{
-	{"contestant", func(_ []result, r *result) string { return strings.TrimSpace(r.name + " " + r.version) }},
-	{"knows", func(_ []result, r *result) string { return r.knows.String() }},
-	{"decide", func(_ []result, r *result) string { return nanos(r.decide) }},
-	{"× by hand", func(all []result, r *result) string { return times(r.decide / all[0].decide) }},
-	{"allocs", func(_ []result, r *result) string { return fmt.Sprintf("%.0f", r.allocs) }},
-	{"parallel", func(_ []result, r *result) string { return nanos(r.parallel) }},
-	{"which projects", func(_ []result, r *result) string { return nanos(r.which) }},
-	{"who can", func(_ []result, r *result) string { return nanos(r.who) }},
-	{"load", func(_ []result, r *result) string { return nanos(float64(r.load.Nanoseconds())) }},
-	{"B/account", func(_ []result, r *result) string { return fmt.Sprintf("%.0f", max(0, r.heap)) }},
-	{"a revoke is seen", func(_ []result, r *result) string { return r.revoke.String() }},
-	{"on another node", func(_ []result, r *result) string { return elsewhere(r) }},
+	{"contestant", false, func(_ []result, r *result) string { return strings.TrimSpace(r.name + " " + r.version) }},
+	{"knows", false, func(_ []result, r *result) string { return r.knows.String() }},
+	{"decide", true, func(_ []result, r *result) string { return nanos(r.decide) }},
+	{"× by hand", true, func(all []result, r *result) string { return times(r.decide / all[0].decide) }},
+	{"allocs", true, func(_ []result, r *result) string { return fmt.Sprintf("%.0f", r.allocs) }},
+	{"parallel", true, func(_ []result, r *result) string { return nanos(r.parallel) }},
+	{"which projects", true, func(_ []result, r *result) string { return nanos(r.which) }},
+	{"who can", true, func(_ []result, r *result) string { return nanos(r.who) }},
+	{"load", true, func(_ []result, r *result) string { return nanos(float64(r.load.Nanoseconds())) }},
+	{"B/account", true, func(_ []result, r *result) string { return fmt.Sprintf("%.0f", max(0, r.heap)) }},
+	{"a revoke is seen", false, func(_ []result, r *result) string { return r.revoke.String() }},
+	{"on another node", false, func(_ []result, r *result) string { return elsewhere(r) }},
 }
 
 // String is a letter for each thing that is known, in the place of that thing.
@@ -100,21 +101,33 @@ func digits(x float64) string {
 	}
 }
 
-func writeText(w io.Writer, results []result) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+// report is what a run has to say.
+type report struct {
+	machine string
+	world   string
+	results []result
+	summary []string
+}
+
+// text is the report for a terminal.
+func (r *report) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n\n", r.machine, r.world)
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for i, c := range columns {
 		fmt.Fprint(table, c.title, end(i))
 	}
-	for i := range results {
+	for i := range r.results {
 		for k, c := range columns {
-			fmt.Fprint(table, c.cell(results, &results[i]), end(k))
+			fmt.Fprint(table, c.cell(r.results, &r.results[i]), end(k))
 		}
 	}
-	if err := table.Flush(); err != nil {
-		return err
+	table.Flush() // a strings.Builder does not fail
+	b.WriteString("\n" + legend + "\n")
+	for _, line := range r.summary {
+		b.WriteString(line + "\n")
 	}
-	_, err := io.WriteString(w, "\n"+legend)
-	return err
+	return b.String()
 }
 
 func end(column int) string {
@@ -124,28 +137,45 @@ func end(column int) string {
 	return "\t"
 }
 
-func writeMarkdown(w io.Writer, results []result) error {
+// markdown is the same for a README.
+func (r *report) markdown() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n%s\n\n", r.machine, r.world)
 	rule := ""
-	for i, c := range columns {
+	for _, c := range columns {
 		fmt.Fprintf(&b, "| %s ", c.title)
-		if i >= 2 && i <= 9 {
-			rule += "|---:"
-		} else {
-			rule += "|---"
+		rule += "|---"
+		if c.figure {
+			rule += ":"
 		}
 	}
 	b.WriteString("|\n" + rule + "|\n")
-	for i := range results {
+	for i := range r.results {
 		for _, c := range columns {
-			cell := c.cell(results, &results[i])
-			if results[i].class == ours && c.title == "contestant" {
+			cell := c.cell(r.results, &r.results[i])
+			if r.results[i].class == ours && c.title == "contestant" {
 				cell = "**" + cell + "**"
 			}
-			fmt.Fprintf(&b, "| %s ", strings.ReplaceAll(cell, " ", " "))
+			fmt.Fprintf(&b, "| %s ", cell)
 		}
 		b.WriteString("|\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	b.WriteString("\n")
+	for _, line := range r.summary {
+		b.WriteString("- " + line + "\n")
+	}
+	return b.String()
+}
+
+// The marks around the part of README.md that a run writes.
+const begin, finish = "<!-- peers -->\n", "<!-- /peers -->"
+
+// replace puts the part between the marks.
+func replace(text, part string) (string, error) {
+	head, rest, found := strings.Cut(text, begin)
+	_, tail, closed := strings.Cut(rest, finish)
+	if !found || !closed {
+		return "", errors.New("it has no <!-- peers --> with <!-- /peers --> behind it")
+	}
+	return head + begin + "\n" + part + "\n" + finish + tail, nil
 }

@@ -69,13 +69,13 @@ func (p *player) ask(ctx context.Context, i int) error {
 }
 
 func (p *player) askWhich(ctx context.Context, i int) error {
-	ask := &p.stream.which[i%questions]
+	ask := &p.stream.which[i%len(p.stream.which)]
 	got, err := p.lister.which(ctx, ask)
 	return p.same("which", got, ask.want, err, ask)
 }
 
 func (p *player) askWho(ctx context.Context, i int) error {
-	ask := &p.stream.who[i%questions]
+	ask := &p.stream.who[i%len(p.stream.who)]
 	got, err := p.lister.who(ctx, ask)
 	return p.same("who", got, ask.want, err, ask)
 }
@@ -102,7 +102,7 @@ func (p *player) check(ctx context.Context) (n int, err error) {
 	if p.lister == nil {
 		return n, nil
 	}
-	for i := range questions {
+	for i := range p.stream.which {
 		which, who := &p.stream.which[i], &p.stream.who[i]
 		got, err := p.lister.which(ctx, which)
 		if err := p.equal("which", got, which.want, err, which); err != nil {
@@ -172,8 +172,8 @@ func (p *player) parallel(ctx context.Context, d time.Duration) (figure, error) 
 	return figure{Nanos: float64(took.Nanoseconds()) / float64(n), N: n}, nil
 }
 
-// lists asks a reverse question for at least that long. A turn asks an even number of each kind of question only over
-// many rounds, so that the next one begins where this one stopped.
+// lists asks reverse questions for at least that long. The next turn begins where this one stopped, so that over the
+// rounds each question is asked.
 func (p *player) lists(ctx context.Context, d time.Duration, ask func(context.Context, int) error) (figure, error) {
 	if p.lister == nil {
 		return figure{}, nil

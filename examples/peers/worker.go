@@ -81,7 +81,7 @@ func loadPlayer(ctx context.Context, e entry, orgs int) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPlayer(ctx, e, w, newStream(w))
+	return newPlayer(ctx, e, w, newStream(w, fullRequests, fullQuestions))
 }
 
 // turn does what an order says.
