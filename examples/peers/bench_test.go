@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"testing"
+	"time"
 )
 
 // BenchmarkPeers measures one contestant after the other, in one process: for a profile, or for benchstat. The
@@ -17,6 +18,9 @@ func BenchmarkPeers(b *testing.B) {
 	for _, e := range entries() {
 		b.Run(e.name, func(b *testing.B) {
 			p := playerOf(b, e, w, s)
+			if _, err := p.check(b.Context(), 5*time.Second); err != nil {
+				b.Fatal(err)
+			}
 			bench := func(name string, ask func(context.Context, int) error) {
 				b.Run(name, func(b *testing.B) {
 					b.ReportAllocs()

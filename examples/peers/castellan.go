@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -19,9 +20,9 @@ import (
 
 func castellanEntries() []entry {
 	known := knows{roles: true, projects: true, orgs: true, conditions: true, reasons: true, lists: true}
-	const lists, nodes = "Reach, and WhoCan from SQLite", "reads the database"
+	const lists, nodes = "Reach, and WhoCan from the database", "reads the database"
 	return []entry{
-		{name: "Castellan, Subject at hand", class: ours, knows: known, lists: lists, nodes: "the subject lives for a request",
+		{name: "Castellan, Subject at hand", class: ours, knows: known, lists: lists, nodes: "by the next request", perRequest: true,
 			make: func() contestant { return &castellanNode{hold: atHand} }},
 		{name: hotName, class: ours, knows: known, lists: lists, nodes: nodes,
 			make: func() contestant { return &castellanNode{hold: hot} }},
@@ -35,11 +36,14 @@ type holding int
 
 const (
 	cold   holding = iota // in SQLite: one round trip a request
-	hot                   // in memory, found by the account's id
+	hot                   // in the service's memory, MaxStaleness old at most
 	atHand                // loaded earlier in the same request: what the second button of a page costs
 )
 
-// castellanNode decides from a SQLite database, with cgo or without.
+// staleness is how old a hot subject may be: what another node has changed is seen by then.
+const staleness = time.Second
+
+// castellanNode decides from a SQLite database.
 type castellanNode struct {
 	hold holding
 	w    *world
@@ -47,7 +51,9 @@ type castellanNode struct {
 	db   *gorm.DB
 	svc  *iam.Service
 	subs []iam.Subject // of atHand, in the order of the world
-	byID map[policy.AccountID]iam.Subject
+
+	running sync.WaitGroup
+	stop    context.CancelFunc
 }
 
 func (c *castellanNode) load(ctx context.Context, w *world) (err error) {
@@ -67,12 +73,22 @@ func (c *castellanNode) load(ctx context.Context, w *world) (err error) {
 	return c.warm(ctx)
 }
 
+// open opens the database, and lets the service keep what is in its memory fresh.
 func (c *castellanNode) open() (err error) {
 	if c.db, err = sqlite.Open(filepath.Join(c.dir, "world.db"), &gorm.Config{Logger: logger.Discard}); err != nil {
 		return err
 	}
-	c.svc, err = iam.New(store.New(c.db), emqx.System(), iam.Config{})
-	return err
+	var config iam.Config
+	if c.hold == hot {
+		config.MaxStaleness = staleness
+	}
+	if c.svc, err = iam.New(store.New(c.db), emqx.System(), config); err != nil {
+		return err
+	}
+	var ctx context.Context
+	ctx, c.stop = context.WithCancel(context.Background())
+	c.running.Go(func() { _ = c.svc.Run(ctx) }) // nil when it is stopped, and what fails before is logged
+	return nil
 }
 
 // warm asks once for every subject.
@@ -80,17 +96,12 @@ func (c *castellanNode) warm(ctx context.Context) error {
 	if c.hold == cold {
 		return nil
 	}
-	if c.hold == hot {
-		c.byID = make(map[policy.AccountID]iam.Subject, len(c.w.accounts))
-	}
 	for i := range c.w.accounts {
 		sub, err := c.svc.Subject(ctx, policy.AccountID(c.w.accounts[i].id))
 		if err != nil {
 			return err
 		}
-		if c.hold == hot {
-			c.byID[sub.ID()] = sub
-		} else {
+		if c.hold == atHand {
 			c.subs = append(c.subs, sub)
 		}
 	}
@@ -98,14 +109,10 @@ func (c *castellanNode) warm(ctx context.Context) error {
 }
 
 func (c *castellanNode) subject(ctx context.Context, account string, at int) (iam.Subject, error) {
-	switch c.hold {
-	case atHand:
+	if c.hold == atHand {
 		return c.subs[at], nil
-	case hot:
-		return c.byID[policy.AccountID(account)], nil
-	default:
-		return c.svc.Subject(ctx, policy.AccountID(account))
 	}
+	return c.svc.Subject(ctx, policy.AccountID(account))
 }
 
 func (c *castellanNode) can(ctx context.Context, r *request) (bool, error) {
@@ -153,19 +160,20 @@ func (c *castellanNode) revoke(ctx context.Context, a *account, b binding) error
 	})
 }
 
-func (c *castellanNode) second(ctx context.Context) (contestant, error) {
+func (c *castellanNode) second(context.Context) (contestant, error) {
 	other := &castellanNode{hold: c.hold, w: c.w, dir: c.dir}
 	if err := other.open(); err != nil {
 		return nil, err
 	}
 	other.dir = "" // the first node's
-	if err := other.warm(ctx); err != nil {
-		return nil, errors.Join(err, other.close())
-	}
 	return other, nil
 }
 
 func (c *castellanNode) close() (err error) {
+	if c.stop != nil {
+		c.stop()
+		c.running.Wait()
+	}
 	if c.db != nil {
 		pool, failed := c.db.DB()
 		if failed == nil {
@@ -177,50 +185,4 @@ func (c *castellanNode) close() (err error) {
 		err = errors.Join(err, os.RemoveAll(c.dir))
 	}
 	return err
-}
-
-// seed writes the world as rows, as an import from another system would: through the library each account would
-// be a transaction with its event in the audit log, and the log of 100,000 of them.
-func seed(ctx context.Context, db *gorm.DB, w *world) error {
-	return db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		rows := make(map[string][]map[string]any)
-		add := func(table string, row map[string]any) error {
-			if row != nil {
-				rows[table] = append(rows[table], row)
-			}
-			if len(rows[table]) == 0 || row != nil && len(rows[table]) < 1000 {
-				return nil
-			}
-			err := tx.Table(table).Create(rows[table]).Error
-			rows[table] = nil
-			return err
-		}
-		var errs []error
-		for _, org := range w.orgs {
-			errs = append(errs, add("iam_organizations", map[string]any{"id": org, "name": org, "created": 0, "revision": 1}))
-		}
-		errs = append(errs, add("iam_organizations", nil))
-		for i := range w.accounts {
-			a := &w.accounts[i]
-			errs = append(errs, add("iam_accounts", map[string]any{
-				"id": a.id, "org_id": a.org, "status": iam.Active, "email": a.id + "@" + a.org + ".example", "name": a.id,
-				"username": "", "phone": "", "company": "", "note": "", "search": a.id, "created_by": "", "created": 0, "activated": 0, "updated": 0,
-			}))
-		}
-		errs = append(errs, add("iam_accounts", nil))
-		for i := range w.accounts {
-			a := &w.accounts[i]
-			for _, role := range a.roles {
-				errs = append(errs, add("iam_account_roles", map[string]any{"org_id": a.org, "account_id": a.id, "role": role}))
-			}
-			for _, b := range a.bindings {
-				errs = append(errs, add("iam_bindings", map[string]any{"org_id": a.org, "account_id": a.id, "project_id": b.project, "role": b.role}))
-			}
-		}
-		errs = append(errs, add("iam_account_roles", nil), add("iam_bindings", nil))
-		if err := errors.Join(errs...); err != nil {
-			return fmt.Errorf("seed: %w", err)
-		}
-		return nil
-	})
 }

@@ -49,7 +49,9 @@ type entry struct {
 	knows  knows
 	// lists says how the reverse lists come about, and nodes how another node learns of a revoke.
 	lists, nodes string
-	make         func() contestant
+	// perRequest is set where what is held lives for one request: a revoke is for the next one.
+	perRequest bool
+	make       func() contestant
 }
 
 // The contestants that a run is summed up with.

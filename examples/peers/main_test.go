@@ -70,7 +70,6 @@ func TestAnUnknownContestantEndsItsProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.command.Stderr = nil
 	if _, err := s.do(order{Do: "load", Orgs: 1}); err == nil {
 		t.Error("a contestant that does not exist was loaded")
 	}

@@ -15,6 +15,7 @@ import (
 type plan struct {
 	orgs   int
 	rounds int
+	check  time.Duration // how long who is slow is checked
 	decide time.Duration // a turn of decisions
 	list   time.Duration // a turn of reverse lists
 	limit  time.Duration // for a revoke to be seen
@@ -22,11 +23,11 @@ type plan struct {
 }
 
 func fullPlan() plan {
-	return plan{orgs: fullOrgs, rounds: 7, decide: 300 * time.Millisecond, list: 200 * time.Millisecond, limit: 15 * time.Second}
+	return plan{orgs: fullOrgs, rounds: 7, check: 10 * time.Second, decide: 300 * time.Millisecond, list: 200 * time.Millisecond, limit: 15 * time.Second}
 }
 
 func quickPlan() plan {
-	return plan{orgs: quickOrgs, rounds: 3, decide: 40 * time.Millisecond, list: 20 * time.Millisecond, limit: time.Second}
+	return plan{orgs: quickOrgs, rounds: 3, check: 500 * time.Millisecond, decide: 40 * time.Millisecond, list: 20 * time.Millisecond, limit: time.Second}
 }
 
 // result is what was measured of a contestant: medians over the rounds.
@@ -64,7 +65,7 @@ func play(ctx context.Context, p plan, progress io.Writer) (results []result, er
 		if err != nil {
 			return nil, err
 		}
-		checked, err := s.do(order{Do: "check"})
+		checked, err := s.do(order{Do: "check", Nanos: p.check.Nanoseconds()})
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ type visibility struct {
 // node, and the other one where there can be one, were asked before, so that they remember what they remember.
 func (p *player) revoke(ctx context.Context, limit time.Duration) (v visibility, err error) {
 	revoker, ok := p.contestant.(revoker)
-	if !ok {
+	if !ok || p.perRequest {
 		return v, nil
 	}
 	a, b := p.world.revocable()

@@ -6,8 +6,9 @@ import (
 
 // How much is asked. A turn goes on in the stream where the last one stopped.
 const (
-	fullRequests  = 4000
-	fullQuestions = 40 // of each reverse list
+	fullRequests  = 100_000
+	fewRequests   = 4000 // at least, of who is slow
+	fullQuestions = 40   // of each reverse list
 )
 
 // request is one question of the stream, in ids as they come with an HTTP request, and its answer.

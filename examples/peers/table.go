@@ -25,7 +25,7 @@ var columns = []struct {
 	{"who can", true, func(_ []result, r *result) string { return nanos(r.who) }},
 	{"load", true, func(_ []result, r *result) string { return nanos(float64(r.load.Nanoseconds())) }},
 	{"B/account", true, func(_ []result, r *result) string { return fmt.Sprintf("%.0f", max(0, r.heap)) }},
-	{"a revoke is seen", false, func(_ []result, r *result) string { return r.revoke.String() }},
+	{"a revoke is seen", false, func(_ []result, r *result) string { return here(r) }},
 	{"on another node", false, func(_ []result, r *result) string { return elsewhere(r) }},
 }
 
@@ -61,6 +61,14 @@ func (v visibility) String() string {
 	default:
 		return "stale for " + nanos(float64(v.Stale))
 	}
+}
+
+// here says when a revoke is seen on the node that was told.
+func here(r *result) string {
+	if r.perRequest {
+		return "by the next request"
+	}
+	return r.revoke.String()
 }
 
 // elsewhere says the same of another node, or how one would learn of it.

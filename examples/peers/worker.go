@@ -22,7 +22,7 @@ const workerEnv = "CASTELLAN_PEERS_WORKER"
 type order struct {
 	Do    string // load, check, decide, parallel, which, who or revoke
 	Orgs  int    // of load
-	Nanos int64  // how long a turn takes at least; for revoke the limit
+	Nanos int64  // how long a turn takes at least; the limit of check and revoke
 }
 
 // reply is what came of it.
@@ -89,7 +89,7 @@ func (p *player) turn(ctx context.Context, o order) (r reply, err error) {
 	d := time.Duration(o.Nanos)
 	switch o.Do {
 	case "check":
-		r.Checked, err = p.check(ctx)
+		r.Checked, err = p.check(ctx, d)
 	case "decide":
 		r.Figure, err = p.decide(ctx, d)
 	case "parallel":
