@@ -47,9 +47,10 @@ func styleOf(c class) string {
 	return ""
 }
 
-// chartOf draws the decisions, fastest first, on a logarithmic axis. Equal results make an equal file.
+// chartOf draws the decisions, fastest first, on a logarithmic axis. Equal results make an equal file. Who has the
+// subject already when the request comes is left out, for everybody else begins with ids.
 func chartOf(results []result) string {
-	sorted := slices.Clone(results)
+	sorted := slices.DeleteFunc(slices.Clone(results), func(r result) bool { return r.perRequest })
 	slices.SortStableFunc(sorted, func(a, b result) int { return cmp.Compare(a.decide, b.decide) })
 	low, high := decades(sorted)
 	x := func(nanos float64) float64 {
@@ -88,7 +89,7 @@ func key(b *strings.Builder) {
 	for _, c := range classes {
 		fmt.Fprintf(b, `<rect class="%s" x="%d" y="40" width="12" height="12" rx="2"/><text class="note" x="%d" y="50">%s</text>`+"\n",
 			c.style, at, at+17, c.title)
-		at += 40 + 7*len(c.title)
+		at += 38 + 13*len(c.title)/2
 	}
 	fmt.Fprintf(b, `<text class="note" x="%d" y="50" text-anchor="end">logarithmic axis</text>`+"\n", chartWidth-10)
 }
