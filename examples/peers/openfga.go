@@ -108,6 +108,10 @@ func (c *openfga) uri() string { return "file:" + filepath.Join(c.dir, "world.db
 // fgaBatch is how many tuples are written at once. The default of 100 would make loading minutes.
 const fgaBatch = 5000
 
+// fgaDeadline is for the reverse lists. The default of 3 s answers with what has been found until then, and does not
+// say so: on a busy machine that was nothing.
+const fgaDeadline = 5 * time.Minute
+
 func (c *openfga) open() error {
 	datastore, err := sqlite.New(c.uri(), sqlcommon.NewConfig(
 		sqlcommon.WithLogger(logger.NewNoopLogger()), sqlcommon.WithMaxTuplesPerWrite(fgaBatch)))
@@ -117,6 +121,7 @@ func (c *openfga) open() error {
 	options := []server.OpenFGAServiceV1Option{
 		server.WithDatastore(datastore), server.WithLogger(logger.NewNoopLogger()),
 		server.WithExperimentals(config.DefaultConfig().Experimentals...),
+		server.WithListObjectsDeadline(fgaDeadline), server.WithListUsersDeadline(fgaDeadline),
 	}
 	if c.cached {
 		options = append(options, server.WithCheckQueryCacheEnabled(true), server.WithCheckCacheLimit(1_000_000),

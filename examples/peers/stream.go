@@ -9,6 +9,7 @@ const (
 	fullRequests  = 100_000
 	fewRequests   = 4000 // at least, of who is slow
 	fullQuestions = 40   // of each reverse list
+	fewQuestions  = 5
 )
 
 // request is one question of the stream, in ids as they come with an HTTP request, and its answer.
