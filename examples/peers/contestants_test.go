@@ -51,6 +51,13 @@ func TestEverybodyAnswersByTheMatrix(t *testing.T) {
 	}
 }
 
+func TestTheMedianIsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	if got := median([]float64{9, 1, 2, 80, 3}); got != 3 {
+		t.Errorf("got %v", got)
+	}
+}
+
 // Each kind of turn is taken by somebody, and its figures are figures.
 func TestTurnsMeasure(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ type result struct {
 	entry
 	version                      string
 	decide, parallel, which, who float64 // nanoseconds an operation; 0 for what it has not
-	spread                       float64 // of decide: the slowest round over the fastest
+	cpu                          float64 // of decide, in nanoseconds of a processor
 	allocs                       float64
 	load                         time.Duration
 	heap                         float64 // bytes an account
@@ -101,7 +101,7 @@ func rounds(p plan, seats []*seat, results []result, progress io.Writer) error {
 		{"who", p.list, func(r *result) *float64 { return &r.who }},
 	}
 	for _, turn := range turns {
-		taken := make([][]float64, len(seats))
+		taken, worked := make([][]float64, len(seats)), make([][]float64, len(seats))
 		for round := range p.rounds {
 			for k := range seats {
 				i := (k + round) % len(seats)
@@ -112,7 +112,7 @@ func rounds(p plan, seats []*seat, results []result, progress io.Writer) error {
 				if err != nil {
 					return err
 				}
-				taken[i] = append(taken[i], r.Figure.Nanos)
+				taken[i], worked[i] = append(taken[i], r.Figure.Nanos), append(worked[i], r.Figure.CPU)
 				if turn.do == "decide" {
 					results[i].allocs = r.Figure.Allocs
 				}
@@ -123,14 +123,19 @@ func rounds(p plan, seats []*seat, results []result, progress io.Writer) error {
 			if len(taken[i]) == 0 {
 				continue
 			}
-			slices.Sort(taken[i])
-			*turn.to(&results[i]) = taken[i][len(taken[i])/2]
+			*turn.to(&results[i]) = median(taken[i])
 			if turn.do == "decide" {
-				results[i].spread = taken[i][len(taken[i])-1] / taken[i][0]
+				results[i].cpu = median(worked[i])
 			}
 		}
 	}
 	return nil
+}
+
+// median sorts what it is given.
+func median(figures []float64) float64 {
+	slices.Sort(figures)
+	return figures[len(figures)/2]
 }
 
 // versionOf is the version of a module that this program was built with.

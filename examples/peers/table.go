@@ -18,6 +18,7 @@ var columns = []struct {
 	{"contestant", false, func(_ []result, r *result) string { return strings.TrimSpace(r.name + " " + r.version) }},
 	{"knows", false, func(_ []result, r *result) string { return r.knows.String() }},
 	{"decide", true, func(_ []result, r *result) string { return nanos(r.decide) }},
+	{"its CPU", true, func(_ []result, r *result) string { return nanos(r.cpu) }},
 	{"× by hand", true, func(all []result, r *result) string { return times(r.decide / all[0].decide) }},
 	{"allocs", true, func(_ []result, r *result) string { return fmt.Sprintf("%.0f", r.allocs) }},
 	{"parallel", true, func(_ []result, r *result) string { return nanos(r.parallel) }},
@@ -45,7 +46,7 @@ func (k knows) String() string {
 }
 
 const legend = `knows: Roles, Projects, Organizations, Conditions on attributes, Why (the rule behind an answer), Lists in reverse.
-decide: one request of the mixed stream, half of them allowed. parallel: the same on all processors, wall clock by operations.
+decide: one request of the mixed stream, half of them allowed; by the clock, and in processors' time. parallel: the same on all processors, wall clock by operations.
 Figures are medians of interleaved rounds of one run; each answer is held against the matrix.
 `
 

@@ -146,6 +146,7 @@ func (p *player) equal(what string, got, want []string, err error, ask any) erro
 // figure is what a turn has measured.
 type figure struct {
 	Nanos  float64 // an operation
+	CPU    float64 // the same of all processors' time
 	Allocs float64 // an operation
 	N      int
 }
@@ -154,11 +155,18 @@ type figure struct {
 func (p *player) decide(ctx context.Context, d time.Duration) (figure, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	first := p.at
+	first, worked := p.at, cpuTime()
 	nanos, n, err := repeat(d, func(i int) error { return p.ask(ctx, first+i) })
+	worked = cpuTime() - worked
 	runtime.ReadMemStats(&after)
+	if err != nil {
+		return figure{}, err
+	}
 	p.at = (first + n) % p.checked
-	return figure{Nanos: nanos, Allocs: float64(after.Mallocs-before.Mallocs) / float64(n), N: n}, err
+	return figure{
+		Nanos: nanos, CPU: float64(worked.Nanoseconds()) / float64(n),
+		Allocs: float64(after.Mallocs-before.Mallocs) / float64(n), N: n,
+	}, nil
 }
 
 // parallel asks from as many goroutines as there are processors, each somewhere else in the stream. An operation's
