@@ -210,7 +210,7 @@ func (a Actor) Account(ctx context.Context, id policy.AccountID) (Account, error
 
 // readAbout guards reading about one account: oneself, or whoever may see the list.
 func (a Actor) readAbout(ctx context.Context, id policy.AccountID) error {
-	if id != "" && id == a.sub.ID() && a.sub.key == "" {
+	if id != "" && id == a.sub.ID() && a.sub.Key() == "" {
 		return a.member(ctx)
 	}
 	return a.read(ctx, a.rules().Permissions.ListAccounts)

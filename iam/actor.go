@@ -174,12 +174,12 @@ func (c *change) reload() error {
 		return refuse(c.sub.ID(), policy.NoSubject, "the account was deleted since the subject was loaded")
 	case err != nil:
 		return err
-	case c.sub.pinned && record.Status == Active:
+	case c.sub.known().pinned && record.Status == Active:
 		c.holder = c.sub.holder
 	default:
 		c.holder = record.holder(c.system.Policy, c.now)
 	}
-	if c.sub.key != "" {
+	if c.sub.Key() != "" {
 		return c.narrow()
 	}
 	return nil

@@ -61,13 +61,14 @@ func (s *Service) SubjectOfKey(ctx context.Context, key APIKey) (Subject, error)
 	if sub.Org() != key.Org || key.ID == "" {
 		return Subject{}, ErrNotFound
 	}
-	sub.holder, sub.key = sub.holder.Within(key.Scope), key.ID
-	return sub, nil
+	narrowed := *sub.facts
+	narrowed.key = key.ID
+	return Subject{holder: sub.holder.Within(key.Scope), facts: &narrowed}, nil
 }
 
 // narrow makes a key of the actor's what it is inside the transaction: deleted meanwhile, or with another scope.
 func (c *change) narrow() error {
-	key, err := c.tx.APIKey(c.ctx, c.org, c.sub.key)
+	key, err := c.tx.APIKey(c.ctx, c.org, c.sub.Key())
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return refuse(c.sub.ID(), policy.OutOfScope, "the API key was deleted since the subject was loaded")

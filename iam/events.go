@@ -96,8 +96,8 @@ func (a Actor) signs(e Event, ctx context.Context) Event {
 	switch {
 	case a.isSystem():
 		e.Role = "system"
-	case a.sub.key != "":
-		e.Role = cut("api key " + string(a.sub.key))
+	case a.sub.Key() != "":
+		e.Role = cut("api key " + string(a.sub.Key()))
 	}
 	e.Peer, e.Request = origin.peer(), origin.Request
 	return e

@@ -40,12 +40,16 @@ type memory struct {
 }
 
 // hotSubject is a subject in memory.
+//
+// With what the table adds it is 192 bytes, three lines of the processor's cache, and what a decision reads is in it but for
+// a project that matches: most of the time goes into waiting for memory.
 type hotSubject struct {
-	org    *orgState
-	loaded time.Duration // when the database was asked
-	ends   time.Duration // when the first of its grants ends
-	facts  facts
-	holder policy.Holder // in one piece with the rest, so that finding it reads less memory
+	org      *orgState
+	revision int64
+	loaded   time.Duration // when the database was asked
+	ends     time.Duration // when the first of its grants ends
+	facts    *facts
+	holder   policy.Holder
 }
 
 // absence is an id that no account had.
@@ -95,20 +99,21 @@ func newMemory(c Config) *memory {
 
 // get returns a subject that may be used now, of a revision at least.
 func (m *memory) get(id policy.AccountID, p *policy.Policy, revision int64) (Subject, bool) {
+	now := m.elapsed() // first, for the processor does nothing beside it
 	x := m.table.Get(string(id))
-	if x == nil || x.facts.revision < revision || x.holder.Policy() != p || !m.fresh(x) {
+	if x == nil || x.revision < revision || x.holder.Policy() != p || !x.fresh(now, m.bound) {
 		return Subject{}, false
 	}
-	return Subject{holder: &x.holder, facts: &x.facts}, true
+	return Subject{holder: &x.holder, facts: x.facts}, true
 }
 
 // fresh reports whether a subject may be used now.
-func (m *memory) fresh(x *hotSubject) bool {
-	if x.facts.revision < x.org.revision.Load() || int64(x.loaded) < x.org.doubted.Load() {
+func (x *hotSubject) fresh(now, bound time.Duration) bool {
+	if x.revision < x.org.revision.Load() || int64(x.loaded) < x.org.doubted.Load() {
 		return false
 	}
-	now, known := m.elapsed(), max(x.loaded, time.Duration(x.org.confirmed.Load()))
-	return now < x.ends && now-known < m.bound
+	known := max(x.loaded, time.Duration(x.org.confirmed.Load()))
+	return now < x.ends && now-known < bound
 }
 
 // absent reports whether it is known, by what may be used now, that no account has the id.
@@ -202,7 +207,7 @@ func (s *Service) remember(record *SubjectRecord, now time.Time, asked time.Dura
 	state := m.hold(record.Org)
 	state.share(record)
 	sub := s.subject(record, now)
-	x := hotSubject{facts: *sub.facts, holder: *sub.holder, org: state, loaded: asked, ends: math.MaxInt64}
+	x := hotSubject{org: state, revision: record.Revision, loaded: asked, ends: math.MaxInt64, facts: sub.facts, holder: *sub.holder}
 	for i := range record.Grants {
 		if end := record.Grants[i].Grant.Expires; end.After(now) {
 			x.ends = min(x.ends, asked+end.Sub(now))

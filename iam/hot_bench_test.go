@@ -241,7 +241,7 @@ func (w *hotWorld) byHandAccounts(b *testing.B) {
 
 func (w *hotWorld) service(b *testing.B) *iam.Service {
 	b.Helper()
-	svc, err := iam.New(w.records, emqx.System(), iam.Config{MaxStaleness: time.Hour, SubjectMemory: 1 << 30})
+	svc, err := iam.New(w.records, emqx.System(), iam.Config{MaxStaleness: time.Hour, SubjectMemory: max(64<<20, 640*len(w.ids))})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -242,7 +242,7 @@ func (s *Service) SubjectOf(ctx context.Context, session SessionRecord) (Subject
 	}
 	record.Status, record.Root = session.Status, session.Root
 	sub := s.subject(&record, s.now())
-	sub.pinned = true
+	sub.facts.pinned = true
 	return sub, nil
 }
 

@@ -11,8 +11,6 @@ import (
 type Subject struct {
 	holder *policy.Holder
 	facts  *facts // nil for the zero Subject
-	pinned bool   // as it was when its session was opened (L10)
-	key    APIKeyID
 }
 
 // facts are what is known of a subject beside what decides.
@@ -21,6 +19,8 @@ type facts struct {
 	status   Status
 	email    Email
 	revision int64
+	pinned   bool // as it was when its session was opened (L10)
+	key      APIKeyID
 }
 
 // nothing is known of the zero Subject. It is never written to.
@@ -40,10 +40,10 @@ func (s Subject) ID() policy.AccountID { return s.holder.ID() }
 func (s Subject) Org() policy.OrgID { return s.holder.Org() }
 
 // Key returns the API key by which the account acts, and "" when it acts itself.
-func (s Subject) Key() APIKeyID { return s.key }
+func (s Subject) Key() APIKeyID { return s.known().key }
 
 // Root reports whether it is the organisation's root account. A key of root's is not.
-func (s Subject) Root() bool { return s.known().root && s.key == "" }
+func (s Subject) Root() bool { return s.known().root && s.Key() == "" }
 
 // Status returns the account's status.
 func (s Subject) Status() Status { return s.known().status }
@@ -53,7 +53,7 @@ func (s Subject) Email() Email { return s.known().email }
 
 // Roles returns the roles that the account holds in its organisation. An API key has none.
 func (s Subject) Roles() []policy.Role {
-	if s.key != "" {
+	if s.Key() != "" {
 		return nil
 	}
 	return s.holder.Roles()
