@@ -127,7 +127,18 @@ func (m *memory) absent(id policy.AccountID) bool {
 func (s *Service) load(ctx context.Context, id policy.AccountID, revision int64) (Subject, error) {
 	m := s.memory
 	for {
+		m.mu.Lock()
+		// A load may have ended since the caller looked into memory.
+		if sub, ok := m.get(id, s.Policy(), revision); ok {
+			m.mu.Unlock()
+			return sub, nil
+		}
+		if revision == 0 && m.absent(id) {
+			m.mu.Unlock()
+			return Subject{}, ErrNotFound
+		}
 		f, mine := m.board(id)
+		m.mu.Unlock()
 		if mine {
 			s.fly(ctx, f, id)
 			return f.sub, f.err
@@ -149,10 +160,8 @@ func (s *Service) load(ctx context.Context, id policy.AccountID, revision int64)
 }
 
 // board returns the load of an id that runs, or a new one which is the caller's to do: there is none, or the one that
-// runs may be from before a change that the caller knows of.
+// runs may be from before a change that the caller knows of. The caller holds mu.
 func (m *memory) board(id policy.AccountID) (f *flight, mine bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	now, changes := m.elapsed(), m.changes.Load()
 	if f = m.flights[id]; f != nil && f.changes == changes && int64(f.asked) >= m.unsure.Load() {
 		return f, false

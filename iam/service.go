@@ -180,8 +180,6 @@ func (s *Service) loadAtLeast(ctx context.Context, id policy.AccountID, revision
 		if record, err = s.store.Subject(ctx, id); err == nil {
 			sub = s.subject(&record, s.now())
 		}
-	case revision == 0 && s.memory.absent(id):
-		err = ErrNotFound
 	default:
 		sub, err = s.load(ctx, id, revision)
 	}
