@@ -94,7 +94,7 @@ func TestReadmeSnippetsCompile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var examples []byte
-	for _, name := range []string{"example_test.go", "example_signin_test.go"} {
+	for _, name := range []string{"example_test.go", "example_signin_test.go", "example_iamtest_test.go"} {
 		file, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

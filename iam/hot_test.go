@@ -331,6 +331,94 @@ func TestALoadThatAChangeOvertakes(t *testing.T) {
 	}
 }
 
+// The same, when nobody of the organisation has come since.
+func TestALoadThatAChangeOvertakesAlone(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.store.put("ann", "acme", emqx.Administrator)
+	n.store.at, n.store.release = make(chan struct{}), make(chan struct{})
+	old := make(chan bool)
+	go func() { old <- n.may("ann") }()
+	<-n.store.at
+	if err := n.change(func() error {
+		n.store.put("ann", "acme")
+		n.store.revisions["acme"]--
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	n.store.mu.Lock()
+	n.store.at = nil
+	n.store.mu.Unlock()
+	close(n.store.release)
+	if !<-old {
+		t.Error("the load did not read from before the change: the test shows nothing")
+	}
+	if n.may("ann") {
+		t.Error("what was read before the change was remembered")
+	}
+}
+
+// While a change may yet be committed, nobody takes the answer of a load that began before they came.
+func TestNobodyWaitsForAnotherWhileAChangeIsInDoubt(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.store.put("ann", "acme", emqx.Administrator)
+	within := n.svc.WithStore(n.store) // as within a transaction of the host's
+	n.store.during = func() error { return nil }
+	if err := within.System("test").In("acme").OpenProject(t.Context(), "p1"); err != nil {
+		t.Fatal(err)
+	}
+	n.store.at, n.store.release = make(chan struct{}), make(chan struct{})
+	answers := make(chan bool)
+	for range 2 {
+		go func() { answers <- n.may("ann") }()
+		<-n.store.at // each asks by itself
+	}
+	close(n.store.release)
+	<-answers
+	<-answers
+}
+
+// What was rolled back with the host's transaction is in doubt for as long as the bound, and then forgotten.
+func TestARolledBackTransactionOfTheHosts(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.store.put("ann", "acme", emqx.Administrator)
+	n.may("ann")
+	n.store.during = func() error { return nil }
+	if err := n.svc.WithStore(n.store).System("test").In("acme").OpenProject(t.Context(), "p1"); err != nil {
+		t.Fatal(err)
+	}
+	n.store.revisions["acme"]-- // the host rolls back
+	n.asks("for as long as the bound", 2, func() { n.may("ann"); n.may("ann") })
+	n.clock.advance(bound)
+	n.asks("and no longer", 1, func() { n.may("ann"); n.may("ann") })
+}
+
+// Sixteen subjects are loaded at a time, however many are asked for.
+func TestLoadsAreBounded(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.store.at, n.store.release = make(chan struct{}), make(chan struct{})
+	const asked = 40
+	var wg sync.WaitGroup
+	for i := range asked {
+		wg.Go(func() { _, _ = n.svc.Subject(t.Context(), policy.AccountID(fmt.Sprint(i))) })
+	}
+	for i := range asked {
+		if i >= 16 {
+			n.store.release <- struct{}{}
+		}
+		<-n.store.at
+	}
+	close(n.store.release)
+	wg.Wait()
+	if most := n.store.most.Load(); most != 16 {
+		t.Errorf("%d were loaded at a time", most)
+	}
+}
+
 // A commit whose answer is lost may have happened: nothing from before it is used.
 func TestACommitWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
