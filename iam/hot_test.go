@@ -402,10 +402,15 @@ func TestLoadsAreBounded(t *testing.T) {
 	n := newNode(t)
 	n.store.at, n.store.release = make(chan struct{}), make(chan struct{})
 	const asked = 40
-	var wg sync.WaitGroup
+	var wg, begun sync.WaitGroup
+	begun.Add(asked)
 	for i := range asked {
-		wg.Go(func() { _, _ = n.svc.Subject(t.Context(), policy.AccountID(fmt.Sprint(i))) })
+		wg.Go(func() {
+			begun.Done()
+			_, _ = n.svc.Subject(t.Context(), policy.AccountID(fmt.Sprint(i)))
+		})
 	}
+	begun.Wait()
 	for i := range asked {
 		if i >= 16 {
 			n.store.release <- struct{}{}
