@@ -36,6 +36,9 @@ type Trial struct {
 	Again error
 	// Unheard says why a failure may go without an error. Defaults to "": no failure does.
 	Unheard string
+	// Forgoes is the beginning of the one statement behind whose failure the operation may go on without an error, with
+	// the same result: the rows lack what it writes, where it was not executed. Defaults to "": there is none.
+	Forgoes string
 	// GoesOn are the tables in which something is left by a failure behind which the operation goes on, such as
 	// the log of a wrong guess. Defaults to none.
 	GoesOn []string
@@ -73,6 +76,7 @@ type trialRun struct {
 	twice    []string   // behind the same call again
 	known    [][]string // the steps as text
 	verified map[string]bool
+	forgone  bool // the operation went on behind a failure of what it Forgoes
 }
 
 // Run tries everything, and counts it.
@@ -95,6 +99,9 @@ func (t Trial) Run(tb testing.TB, tally *Tally) {
 				return // one is enough to look at
 			}
 		}
+	}
+	if r.Forgoes != "" && !r.forgone {
+		tb.Errorf("%s: it is said to go on without %q, and never did", r.Name, r.Forgoes)
 	}
 }
 
