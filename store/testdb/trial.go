@@ -44,6 +44,8 @@ type Trial struct {
 	GoesOn []string
 	// Once says that nothing is tried again, as in a transaction of the host: a passing failure is an error.
 	Once bool
+	// Behind is called behind each call, however it ended, with nothing going wrong any more and the connection back.
+	Behind func(tb testing.TB)
 	// Wants is called with nothing going wrong, behind each state that was not there before: the log verifies, say.
 	Wants func(tb testing.TB)
 }
@@ -145,9 +147,11 @@ func (r *trialRun) probe() {
 	}
 	r.after = r.known[len(r.known)-1]
 	r.verify(last)
+	r.behind()
 	if _, r.again = r.call(); !errors.Is(r.again, r.Again) {
 		r.tb.Errorf("%s: behind a success it answers %v, want %v", r.Name, r.again, r.Again)
 	}
+	r.behind()
 	r.twice = r.base.since(r.before.Again(r.tb, r.DB))
 	r.before.Restore(r.tb, r.DB)
 }
@@ -227,6 +231,13 @@ func (r *trialRun) callWith(ctx context.Context) (result any, err error) {
 	return result, err
 }
 
+func (r *trialRun) behind() {
+	r.tb.Helper()
+	if r.Behind != nil {
+		r.Behind(r.tb)
+	}
+}
+
 // try is one fault, and the same call behind it.
 func (r *trialRun) try(n int, fault Fault) {
 	r.tb.Helper()
@@ -243,11 +254,17 @@ func (r *trialRun) try(n int, fault Fault) {
 		failed("the fault was not reached: the statements are not the same each time")
 	}
 	r.quiet(failed)
+	r.behind()
+	if r.tb.Failed() {
+		failed("behind it")
+		return
+	}
 	now := r.before.Again(r.tb, r.DB)
 	r.judgeError(point, fault, result, err, failed)
 	whole := r.judgeRows(n, fault, now, err, failed)
 	r.verify(now)
 	_, err = r.call()
+	r.behind()
 	switch last := r.before.Again(r.tb, r.DB); {
 	case whole && !sameError(err, r.again):
 		failed("it was done, and the same call answers %v, want %v", err, r.again)
