@@ -27,6 +27,7 @@ var noFaults = map[string]string{
 	"Service.Policy": noStatement, "Service.Rand": noStatement, "Service.Reach": noStatement, "Service.RootLoginAddress": noStatement,
 	"Service.Rules": noStatement, "Service.SetPolicy": noStatement, "Service.Store": noStatement, "Service.System": noStatement,
 	"Service.WithStore": noStatement,
+	"Service.Run":       "repeats Refresh: hot_database_test.go and nodes_test.go interrupt it, and take its database away",
 	"Service.Pin":       "is given the transaction of another: signin's cases pin",
 }
 
@@ -114,6 +115,8 @@ func faultCases() map[string]faultCase {
 	}
 	maps.Copy(all, faultReads())
 	maps.Copy(all, faultServices())
+	maps.Copy(all, faultImports())
+	maps.Copy(all, faultMemory())
 	return all
 }
 
@@ -197,4 +200,35 @@ func (f *failing) asking(purpose iam.TokenPurpose) iam.Token {
 		f.confirm(f.follow(ann.ID, iam.ForOldEmail))
 	}
 	return f.follow(ann.ID, purpose)
+}
+
+// faultImports are the moves from another system. No row is reported of a transaction whose commit nobody has confirmed.
+func faultImports() map[string]faultCase {
+	return map[string]faultCase{
+		"SystemActor.ImportAccounts": {call: func(f *failing) func(ctx context.Context) (any, error) {
+			ann, bob := address("ann"), address("bob")
+			return func(ctx context.Context) (any, error) {
+				var m moved
+				var err error
+				m.summary, err = f.svc.System("test").ImportAccounts(ctx, f.id, rows(
+					iam.AccountRow{Email: ann, Roles: []policy.Role{f.g.least}, Status: iam.Active},
+					iam.AccountRow{ID: "bob-" + f.rootID, Email: bob, Roles: []policy.Role{f.g.least}},
+					iam.AccountRow{Email: "nobody", Roles: []policy.Role{f.g.least}},
+				), m.params())
+				return m, err
+			}
+		}},
+		"SystemActor.ImportBindings": {call: func(f *failing) func(ctx context.Context) (any, error) {
+			return func(ctx context.Context) (any, error) {
+				var m moved
+				var err error
+				m.summary, err = f.svc.System("test").ImportBindings(ctx, f.id, rows(
+					iam.BindingRow{Account: f.x.account, Role: f.g.bindable, Project: "p1"},
+					iam.BindingRow{Account: f.x.account, Role: f.g.bindable, Project: "p3"},
+					iam.BindingRow{Account: "nobody", Role: f.g.bindable, Project: "p3"},
+				), m.params())
+				return m, err
+			}
+		}},
+	}
 }

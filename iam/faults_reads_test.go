@@ -2,6 +2,7 @@ package iam_test
 
 import (
 	"context"
+	"errors"
 
 	"github.com/castellan-iam/castellan/iam"
 	"github.com/castellan-iam/castellan/policy"
@@ -48,6 +49,20 @@ func faultReads() map[string]faultCase {
 		"Service.Subject": func(ctx context.Context, _ iam.Actor, f *failing) (any, error) {
 			sub, err := f.svc.Subject(ctx, f.x.account)
 			return sub.Revision(), err
+		},
+		"Service.SubjectAtLeast": func(ctx context.Context, _ iam.Actor, f *failing) (any, error) {
+			sub, err := f.svc.SubjectAtLeast(ctx, f.x.account, 2)
+			return sub.Revision(), err
+		},
+		"Service.SubjectAtLeast behind": func(ctx context.Context, _ iam.Actor, f *failing) (any, error) {
+			sub, err := f.svc.SubjectAtLeast(ctx, f.x.account, 1<<40)
+			if errors.Is(err, iam.ErrBehind) { // the answer, and no failure
+				return err.Error(), nil
+			}
+			return sub.Revision(), err
+		},
+		"Service.Revision": func(ctx context.Context, _ iam.Actor, f *failing) (any, error) {
+			return f.svc.Revision(ctx, f.id)
 		},
 		"Service.SubjectOf": func(ctx context.Context, _ iam.Actor, f *failing) (any, error) {
 			sub, err := f.svc.SubjectOf(ctx, iam.SessionRecord{Session: iam.Session{Org: f.id, Account: f.x.account}, Status: iam.Active})

@@ -24,7 +24,8 @@ type failing struct {
 	x      target
 	svc    *iam.Service // in place of the healthy one
 	store  *store.Store
-	broken *gorm.DB // the pool
+	broken *gorm.DB     // the pool
+	kept   *iam.Service // with memory, of the latest call; nil where calls have none
 }
 
 // faultCase is a method under faults: what is prepared for it, and what it answers.
@@ -86,7 +87,8 @@ func (c faultCase) run(t *testing.T, name string, db, broken *gorm.DB, faults *t
 	}
 	testdb.Trial{
 		Name: name, DB: db, Faults: faults, Reads: c.reads, Again: c.again, Steps: c.steps, Partial: c.partial, Unheard: c.unheard, Once: c.once,
-		Call: func(ctx context.Context) (any, error) { return call(context.WithValue(ctx, orgKey{}, o.id)) },
+		Call:   func(ctx context.Context) (any, error) { return call(context.WithValue(ctx, orgKey{}, o.id)) },
+		Behind: f.remembersRightly,
 		Wants: func(tb testing.TB) {
 			tb.Helper()
 			if report := must(o.system().VerifyEvents(tb.Context(), iam.Checkpoint{}))(tb); report.Unchained > 0 {

@@ -23,7 +23,7 @@ var acts = everyAct()
 
 func everyAct() map[string]act {
 	all := map[string]act{}
-	for _, some := range []map[string]act{lifeActs, placeActs, holdingActs, invitationActs, rootActs, keyActs, signInActs, factorActs, resetActs} {
+	for _, some := range []map[string]act{lifeActs, placeActs, holdingActs, invitationActs, importActs, rootActs, keyActs, signInActs, factorActs, resetActs} {
 		maps.Copy(all, some)
 	}
 	return all

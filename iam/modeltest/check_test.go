@@ -191,32 +191,6 @@ func (s *sequence) identify(a *account, grants []iam.Grant) {
 
 func millis(text string) time.Time { return time.UnixMilli(int64(number(text))).UTC() }
 
-// decisions asks for every account what it may do, and wants the model's answers.
-func (s *sequence) decisions(o *org) {
-	s.Helper()
-	for _, a := range o.accounts {
-		sub, err := s.svc.Subject(s.ctx(), a.id)
-		s.must(err)
-		w := s.m.standing(a)
-		for _, name := range s.m.book.granted {
-			for _, at := range []place{{}, {project: "p0"}, {project: "p1"}, {id: "d0"}} {
-				if at.id != "" && name.Kind().Base() != s.m.book.thing {
-					continue
-				}
-				r := name.Kind().In(o.id, at.project).Named(at.id)
-				if got, want := s.svc.Can(sub, name.Action(), r), w.may(name, "") || w.has(name, "", at, false, time.Time{}, true); got != want {
-					s.fail("%s may %s at %+v: got %t, and the model says %t: %v", a.nick, name, at, got, want, s.svc.Explain(sub, name.Action(), r))
-				}
-			}
-		}
-		if a.status != iam.Active {
-			if may := s.svc.Permissions(sub, s.m.book.thing.In(o.id, "p0").Named("d0").OwnedBy(a.id)); len(may) > 0 {
-				s.fail("%s is %s and may %v", a.nick, a.status, may)
-			}
-		}
-	}
-}
-
 // paths tries each session and each key that there ever was, but those that are long over.
 func (s *sequence) paths(o *org) {
 	s.Helper()

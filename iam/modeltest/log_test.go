@@ -70,7 +70,9 @@ func (l *log) tell(e iam.Event) {
 		maps.DeleteFunc(l.bound, func(key [3]string, _ bool) bool { return key[0] == e.Target })
 		maps.DeleteFunc(l.granted, func(key [2]string, _ int) bool { return key[0] == e.Target })
 	case iam.ProjectBound:
-		l.bound[[3]string{e.Target, after["project"], after["role"]}] = true
+		for pair := range slices.Chunk(e.Changes, 2) { // an import binds to many projects at once
+			l.bound[[3]string{e.Target, pair[0].After, pair[1].After}] = true
+		}
 	case iam.ProjectUnbound:
 		delete(l.bound, [3]string{e.Target, before["project"], before["role"]})
 	case iam.GrantGiven:

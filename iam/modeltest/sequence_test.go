@@ -23,7 +23,9 @@ type sequence struct {
 	*rapid.T
 	db     *gorm.DB
 	st     iam.Store
-	svc    *iam.Service
+	svc    *iam.Service // makes the changes, and keeps subjects in memory
+	plain  *iam.Service // asks the database each time
+	there  *iam.Service // another node with a memory, which asks behind each step what has changed
 	in     *signin.Service
 	m      *model
 	seen   *coverage
@@ -42,11 +44,8 @@ var morning = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
 // begin makes the two organisations. What is drawn as zero is the plainest world.
 func begin(t *rapid.T, db *gorm.DB, seen *coverage, number int, book *rulebook) *sequence {
 	s := &sequence{T: t, db: db, st: store.New(db), seen: seen, number: number, now: morning, logs: map[*org]*log{}}
+	s.nodes(book.system)
 	var err error
-	s.svc, err = iam.New(s.st, book.system, iam.Config{
-		Now: func() time.Time { return s.now }, BaseURL: "https://console.example.com", Keys: iam.Keys{{ID: "k1", Secret: [32]byte{1}}},
-	})
-	s.must(err)
 	s.in, err = signin.New(s.svc, signin.Config{AccountLimit: guesses, ResetLimit: resets, PeerLimit: iam.Limit{Attempts: 100_000, Pause: time.Minute}})
 	s.must(err)
 	s.m = &model{book: book, now: func() time.Time { return s.now }, counts: map[string]*count{}}
@@ -188,6 +187,7 @@ func (s *sequence) step() {
 		s.leads = acts[name].leads
 	}
 	s.rows = s.read()
+	s.must(s.there.Refresh(s.ctx()))
 	s.look(name, next, before)
 	if next.post || !s.slow && s.rows.queued() {
 		s.deliver()

@@ -31,11 +31,12 @@ type faultCall func(ctx context.Context) (any, error)
 
 // faultCase is a method under faults: what is prepared for it, and what it answers. See testdb.Trial.
 type faultCase struct {
-	call  func(f *failing) faultCall
-	reads bool
-	again error
-	steps string
-	goes  []string
+	call    func(f *failing) faultCall
+	reads   bool
+	again   error
+	steps   string
+	goes    []string
+	forgoes string
 }
 
 // TestFaults puts every method of Service to faults at every statement: nobody is let in by a failure (SB-35), no
@@ -74,7 +75,7 @@ func (c faultCase) run(t *testing.T, name string, db, broken *gorm.DB, faults *t
 	st := store.New(broken)
 	call := c.call(&failing{o, o.in.WithStore(st), o.svc.WithStore(st)})
 	testdb.Trial{
-		Name: name, DB: db, Faults: faults, Reads: c.reads, Again: c.again, Steps: c.steps, GoesOn: c.goes,
+		Name: name, DB: db, Faults: faults, Reads: c.reads, Again: c.again, Steps: c.steps, GoesOn: c.goes, Forgoes: c.forgoes,
 		Call: func(ctx context.Context) (any, error) { return call(iam.WithOrigin(ctx, iam.OriginOf(o.ctx()))) },
 		Wants: func(tb testing.TB) {
 			tb.Helper()

@@ -36,11 +36,16 @@ type Trial struct {
 	Again error
 	// Unheard says why a failure may go without an error. Defaults to "": no failure does.
 	Unheard string
+	// Forgoes is the beginning of the one statement behind whose failure the operation may go on without an error, with
+	// the same result: the rows lack what it writes, where it was not executed. Defaults to "": there is none.
+	Forgoes string
 	// GoesOn are the tables in which something is left by a failure behind which the operation goes on, such as
 	// the log of a wrong guess. Defaults to none.
 	GoesOn []string
 	// Once says that nothing is tried again, as in a transaction of the host: a passing failure is an error.
 	Once bool
+	// Behind is called behind each call, however it ended, with nothing going wrong any more and the connection back.
+	Behind func(tb testing.TB)
 	// Wants is called with nothing going wrong, behind each state that was not there before: the log verifies, say.
 	Wants func(tb testing.TB)
 }
@@ -73,6 +78,7 @@ type trialRun struct {
 	twice    []string   // behind the same call again
 	known    [][]string // the steps as text
 	verified map[string]bool
+	forgone  bool // the operation went on behind a failure of what it Forgoes
 }
 
 // Run tries everything, and counts it.
@@ -95,6 +101,9 @@ func (t Trial) Run(tb testing.TB, tally *Tally) {
 				return // one is enough to look at
 			}
 		}
+	}
+	if r.Forgoes != "" && !r.forgone {
+		tb.Errorf("%s: it is said to go on without %q, and never did", r.Name, r.Forgoes)
 	}
 }
 
@@ -138,9 +147,11 @@ func (r *trialRun) probe() {
 	}
 	r.after = r.known[len(r.known)-1]
 	r.verify(last)
+	r.behind()
 	if _, r.again = r.call(); !errors.Is(r.again, r.Again) {
 		r.tb.Errorf("%s: behind a success it answers %v, want %v", r.Name, r.again, r.Again)
 	}
+	r.behind()
 	r.twice = r.base.since(r.before.Again(r.tb, r.DB))
 	r.before.Restore(r.tb, r.DB)
 }
@@ -220,6 +231,13 @@ func (r *trialRun) callWith(ctx context.Context) (result any, err error) {
 	return result, err
 }
 
+func (r *trialRun) behind() {
+	r.tb.Helper()
+	if r.Behind != nil {
+		r.Behind(r.tb)
+	}
+}
+
 // try is one fault, and the same call behind it.
 func (r *trialRun) try(n int, fault Fault) {
 	r.tb.Helper()
@@ -236,11 +254,17 @@ func (r *trialRun) try(n int, fault Fault) {
 		failed("the fault was not reached: the statements are not the same each time")
 	}
 	r.quiet(failed)
+	r.behind()
+	if r.tb.Failed() {
+		failed("behind it")
+		return
+	}
 	now := r.before.Again(r.tb, r.DB)
 	r.judgeError(point, fault, result, err, failed)
 	whole := r.judgeRows(n, fault, now, err, failed)
 	r.verify(now)
 	_, err = r.call()
+	r.behind()
 	switch last := r.before.Again(r.tb, r.DB); {
 	case whole && !sameError(err, r.again):
 		failed("it was done, and the same call answers %v, want %v", err, r.again)

@@ -18,10 +18,11 @@ func sameError(got, want error) bool {
 // judgeError wants an error that says what went wrong, and nothing beside it.
 func (r *trialRun) judgeError(point Crossing, fault Fault, result any, err error, failed func(string, ...any)) {
 	if err == nil {
+		forgone := r.forgoes(point)
 		switch {
-		case r.Reads && !reflect.DeepEqual(result, r.result):
+		case (r.Reads || forgone) && !reflect.DeepEqual(result, r.result):
 			failed("it returns %v, want %v or an error", result, r.result)
-		case slices.Contains([]Fault{Refuse, Lose, CutAfter, Down}, fault) && point.Kind != Close && r.Unheard == "":
+		case slices.Contains([]Fault{Refuse, Lose, CutAfter, Down}, fault) && point.Kind != Close && r.Unheard == "" && !forgone:
 			failed("nobody was told")
 		}
 		return
@@ -53,9 +54,15 @@ func (r *trialRun) judgeRows(n int, fault Fault, now Rows, err error, failed fun
 	last := len(r.steps) - 1
 	lines := r.base.since(now)
 	if err == nil {
+		if executed := fault != Refuse && fault != Down; !executed && r.forgoes(r.trace[n-1]) {
+			r.forgone = true
+			r.wantRows("it went on without", lines, r.known[r.step[n-1]], failed)
+			return false
+		}
 		if !r.Reads {
 			r.wantRows("it succeeded", lines, r.after, failed)
 		}
+		r.forgone = r.forgone || fault == Lose && r.forgoes(r.trace[n-1])
 		return true
 	}
 	if r.GoesOn != nil {
@@ -74,6 +81,11 @@ func (r *trialRun) judgeRows(n int, fault Fault, now Rows, err error, failed fun
 	}
 	r.wantRows("it failed with "+err.Error(), lines, r.known[allowed[0]], failed)
 	return false
+}
+
+// forgoes reports whether a crossing is the statement that the operation can do without.
+func (r *trialRun) forgoes(c Crossing) bool {
+	return r.Forgoes != "" && strings.HasPrefix(c.Query, r.Forgoes)
 }
 
 // stepsAt are the steps that may have been committed when a fault at the n-th crossing was an error: those before
