@@ -10,6 +10,7 @@ const (
 	fewRequests   = 4000 // at least, of who is slow
 	fullQuestions = 40   // of each reverse list
 	fewQuestions  = 5
+	ownQuestions  = 2 // at most, of a call that looks at everybody
 )
 
 // request is one question of the stream, in ids as they come with an HTTP request, and its answer.

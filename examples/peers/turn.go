@@ -204,6 +204,30 @@ func (p *player) lists(ctx context.Context, d time.Duration, ask func(context.Co
 	return figure{Nanos: nanos, N: n}, err
 }
 
+// own asks the contestant's own call for who can, for as long as d, at least once and at most ownQuestions times: it
+// looks at everybody in the world, which takes seconds. Every list is compared, outside of the time.
+func (p *player) own(ctx context.Context, d time.Duration) (f figure, err error) {
+	l, ok := p.contestant.(ownLister)
+	if !ok {
+		return f, nil
+	}
+	var took time.Duration
+	for i := range min(ownQuestions, len(p.stream.who)) {
+		if i > 0 && took > d {
+			break
+		}
+		ask, start := &p.stream.who[i], time.Now()
+		got, err := l.whoOfAll(ctx, ask)
+		took += time.Since(start)
+		if err := p.equal("who, by its own call", got, ask.want, err, ask); err != nil {
+			return figure{}, err
+		}
+		f.N++
+	}
+	f.Nanos = float64(took.Nanoseconds()) / float64(f.N)
+	return f, nil
+}
+
 // repeat calls do for at least that long, in batches that grow until reading the clock costs nothing, and at least
 // once. It stops at the first error.
 func repeat(d time.Duration, do func(i int) error) (nanos float64, n int, err error) {
