@@ -11,19 +11,19 @@ import (
 // The measures of the chart, in its own units: a README that shows it 800 wide shows its letters 13 high.
 const (
 	chartWidth = 800
-	barFrom    = 220 // where bars begin: names are left of it
+	barFrom    = 250 // where bars begin: names are left of it
 	barTo      = 715 // where the longest may end: figures are right of it
 	barHeight  = 16
 	rowHeight  = 24
 	chartTop   = 74
 )
 
-// chartStyle has the colors, for light pages and for dark ones. The picture has a ground of its own: which of them
+// chartStyle has the colors, for light pages and for dark ones; figures are kept clear of the lines beneath. The picture has a ground of its own: which of them
 // is asked for is the browser's wish, and the page around an image may have the other.
 const chartStyle = `text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1f2328}` +
-	`.title{font-size:16px;font-weight:600}.note{font-size:12px;fill:#59636e}.own{font-weight:600}.grid{stroke:#d1d9e0}` +
+	`.title{font-size:16px;font-weight:600}.note{font-size:12px;fill:#59636e}.own{font-weight:600}.figure{paint-order:stroke;stroke:#ffffff;stroke-width:4px;stroke-linejoin:round}.grid{stroke:#d1d9e0}` +
 	`.ground{fill:#ffffff}.castellan{fill:#1a7f5a}.hand{fill:#8c959f}.library{fill:#4c8bd0}.engine{fill:#b5742a}.part{fill:#a9c8ec}` +
-	`@media (prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.note{fill:#9198a1}.grid{stroke:#3d444d}` +
+	`@media (prefers-color-scheme:dark){.ground{fill:#0d1117}.figure{stroke:#0d1117}text{fill:#e6edf3}.note{fill:#9198a1}.grid{stroke:#3d444d}` +
 	`.castellan{fill:#3fb987}.hand{fill:#7d8590}.library{fill:#5b9be0}.engine{fill:#d29448}.part{fill:#3d5f86}}`
 
 // classes are the kinds of bars, with the words of the key.
@@ -73,13 +73,13 @@ func chartOf(results []result, note string) string {
 	}
 	for i := range sorted {
 		r := &sorted[i]
-		y, emphasis := chartTop+rowHeight*i, ""
+		y, own := chartTop+rowHeight*i, ""
 		if r.class == ours {
-			emphasis = ` class="own"`
+			own = "own"
 		}
-		fmt.Fprintf(&b, `<text%s x="%d" y="%d" text-anchor="end">%s</text>`, emphasis, barFrom-8, y+13, escape(r.name))
+		fmt.Fprintf(&b, `<text class="%s" x="%d" y="%d" text-anchor="end">%s</text>`, own, barFrom-8, y+13, escape(r.name))
 		fmt.Fprintf(&b, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`, styleOf(r.class), barFrom, y, x(r.decide)-barFrom, barHeight)
-		fmt.Fprintf(&b, `<text%s x="%.1f" y="%d">%s</text>`+"\n", emphasis, x(r.decide)+6, y+13, nanos(r.decide))
+		fmt.Fprintf(&b, `<text class="figure %s" x="%.1f" y="%d">%s</text>`+"\n", own, x(r.decide)+6, y+13, nanos(r.decide))
 	}
 	fmt.Fprintf(&b, `<text class="note" x="10" y="%d">%s</text>`+"\n", bottom+42, escape(note))
 	b.WriteString("</svg>\n")

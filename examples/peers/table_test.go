@@ -128,13 +128,18 @@ func TestTheChartHoldsEverybody(t *testing.T) {
 		last = at
 	}
 	light, dark, _ := strings.Cut(chartStyle, "prefers-color-scheme:dark")
-	for _, class := range []string{".ground{", "text{", ".note{", ".castellan{", ".hand{", ".library{", ".engine{", ".part{", ".grid{"} {
+	for _, class := range []string{".ground{", "text{", ".note{", ".castellan{", ".hand{", ".library{", ".engine{", ".part{", ".grid{", ".figure{"} {
 		if !strings.Contains(light, class) || !strings.Contains(dark, class) {
 			t.Errorf("%s has no color on light pages, or none on dark ones", class)
 		}
 	}
 	if !strings.Contains(got, `class="ground" x="0" y="0"`) {
 		t.Error("it has no ground, so that a page of the other color shines through")
+	}
+	for _, e := range entries() {
+		if width := 8 * len([]rune(e.name)); width > barFrom-8 { // of a wide font's bold letters
+			t.Errorf("%s may not fit left of the bars: it is %d wide", e.name, width)
+		}
 	}
 	if empty := chartOf(nil, ""); xml.Unmarshal([]byte(empty), new(struct{})) != nil {
 		t.Errorf("without results it is no XML:\n%s", empty)
