@@ -145,8 +145,27 @@ func TestAnOwnCallIsHeldAgainstTheMatrix(t *testing.T) {
 		t.Errorf("got %+v, %v, want %d questions", r.Figure, err, ownQuestions)
 	}
 	f.forget = true
-	if _, err := asking.turn(t.Context(), order{Do: "own"}); err == nil {
-		t.Error("a wrong account passed")
+	if _, err := asking.turn(t.Context(), order{Do: "own"}); err == nil || len(err.Error()) > 200 || !strings.Contains(err.Error(), p.stream.who[0].want[0]+" is missing") {
+		t.Errorf("want an error that names the account that is missing, and not all of them: got %v", err)
+	}
+}
+
+func TestTheFirstDifferenceIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		got, want []string
+		text      string
+	}{
+		{[]string{"a"}, []string{"a", "b"}, "b is missing"},
+		{[]string{"b"}, []string{"a", "b"}, "a is missing"},
+		{nil, []string{"a"}, "a is missing"},
+		{[]string{"a", "b", "c"}, []string{"a", "c"}, "b should not be there"},
+		{[]string{"a", "b"}, []string{"a"}, "b should not be there"},
+		{[]string{"a", "a"}, []string{"a"}, "a should not be there"},
+	} {
+		if got := firstDifference(tt.got, tt.want); got != tt.text {
+			t.Errorf("%v, want %v: got %q", tt.got, tt.want, got)
+		}
 	}
 }
 

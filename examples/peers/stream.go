@@ -34,6 +34,10 @@ type whoAsk struct {
 	want                       []string // sorted
 }
 
+func (a *whichAsk) String() string { return a.account + ", " + a.org + ", " + a.kind + ":" + a.action }
+
+func (a *whoAsk) String() string { return a.org + "/" + a.project + ", " + a.kind + ":" + a.action }
+
 // stream is everything that is asked. It is the same for everyone.
 type stream struct {
 	requests []request

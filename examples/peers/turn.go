@@ -82,12 +82,12 @@ func (p *player) askWho(ctx context.Context, i int) error {
 }
 
 // same compares lengths in every turn; what is in the lists is compared by check.
-func (p *player) same(what string, got, want []string, err error, ask any) error {
+func (p *player) same(what string, got, want []string, err error, ask fmt.Stringer) error {
 	if err == nil && len(got) != len(want) {
 		err = fmt.Errorf("got %d, want %d", len(got), len(want))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s %+v: %w", p.name, what, ask, err)
+		return fmt.Errorf("%s: %s %s: %w", p.name, what, ask, err)
 	}
 	return nil
 }
@@ -130,15 +130,15 @@ func (p *player) check(ctx context.Context, d time.Duration) (n int, err error) 
 	return n, nil
 }
 
-func (p *player) equal(what string, got, want []string, err error, ask any) error {
+func (p *player) equal(what string, got, want []string, err error, ask fmt.Stringer) error {
 	if err == nil {
 		sorted := slices.Sorted(slices.Values(got))
 		if !slices.Equal(sorted, want) {
-			err = fmt.Errorf("got %v, want %v", sorted, want)
+			err = fmt.Errorf("got %d, want %d: %s", len(got), len(want), firstDifference(sorted, want))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s %+v: %w", p.name, what, ask, err)
+		return fmt.Errorf("%s: %s %s: %w", p.name, what, ask, err)
 	}
 	return nil
 }
@@ -149,6 +149,19 @@ type figure struct {
 	CPU    float64 // the same of all processors' time
 	Allocs float64 // an operation
 	N      int
+}
+
+// firstDifference names one of two sorted lists' elements that the other lacks: the lists are long.
+func firstDifference(got, want []string) string {
+	for i := range want {
+		if i >= len(got) || got[i] > want[i] {
+			return want[i] + " is missing"
+		}
+		if got[i] < want[i] {
+			return got[i] + " should not be there"
+		}
+	}
+	return got[len(want)] + " should not be there"
 }
 
 // decide asks one request after the other for at least that long.
