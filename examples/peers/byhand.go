@@ -9,8 +9,8 @@ import (
 func byHandEntries() []entry {
 	known := knows{roles: true, projects: true, orgs: true}
 	return []entry{
-		{name: handName, class: hand, knows: known, lists: "loop", nodes: "none", make: func() contestant { return new(twoMaps) }},
-		{name: handStructName, class: hand, knows: known, lists: "loop", nodes: "none", make: func() contestant { return new(structs) }},
+		{name: handName, class: hand, knows: known, lists: "a loop", nodes: "none", make: func() contestant { return new(twoMaps) }},
+		{name: handStructName, class: hand, knows: known, lists: "a loop", nodes: "none", make: func() contestant { return new(structs) }},
 	}
 }
 

@@ -34,6 +34,13 @@ func TestEverybodyAnswersByTheMatrix(t *testing.T) {
 			if checked != want {
 				t.Errorf("checked %d answers, want %d", checked, want)
 			}
+			own, err := p.own(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asked := own.N; asked != 0 && !strings.HasPrefix(e.name, "Casbin") || asked != 1 && strings.HasPrefix(e.name, "Casbin") {
+				t.Errorf("its own call for who can was asked %d questions", asked)
+			}
 			v, err := p.revoke(t.Context(), 20*time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
@@ -108,6 +115,56 @@ func TestAWrongAnswerFails(t *testing.T) {
 	for _, do := range []string{"check", "which", "who"} {
 		if _, err := p.turn(t.Context(), order{Do: do, Nanos: int64(50 * time.Millisecond)}); err == nil {
 			t.Errorf("%s did not notice that a list is short", do)
+		}
+	}
+}
+
+// forgetful has a call of its own, which puts a wrong account into its lists.
+type forgetful struct {
+	*twoMaps
+	list   lister
+	forget bool
+}
+
+func (f *forgetful) whoOfAll(ctx context.Context, ask *whoAsk) ([]string, error) {
+	all, err := f.list.who(ctx, ask)
+	if f.forget {
+		all[0] = "nobody"
+	}
+	return all, err
+}
+
+// What a call of one's own answers is compared too: a list that is as long as it should be is not enough.
+func TestAnOwnCallIsHeldAgainstTheMatrix(t *testing.T) {
+	t.Parallel()
+	w := worldOf(t, 1)
+	p := playerOf(t, byHandEntries()[0], w, newStream(w, 100, 5))
+	f := &forgetful{twoMaps: p.contestant.(*twoMaps), list: p.lister}
+	asking := &player{entry: entry{name: "forgetful"}, contestant: f, world: w, stream: p.stream}
+	if r, err := asking.turn(t.Context(), order{Do: "own", Nanos: int64(time.Hour)}); err != nil || r.Figure.N != ownQuestions || r.Figure.Nanos <= 0 {
+		t.Errorf("got %+v, %v, want %d questions", r.Figure, err, ownQuestions)
+	}
+	f.forget = true
+	if _, err := asking.turn(t.Context(), order{Do: "own"}); err == nil || len(err.Error()) > 200 || !strings.Contains(err.Error(), p.stream.who[0].want[0]+" is missing") {
+		t.Errorf("want an error that names the account that is missing, and not all of them: got %v", err)
+	}
+}
+
+func TestTheFirstDifferenceIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		got, want []string
+		text      string
+	}{
+		{[]string{"a"}, []string{"a", "b"}, "b is missing"},
+		{[]string{"b"}, []string{"a", "b"}, "a is missing"},
+		{nil, []string{"a"}, "a is missing"},
+		{[]string{"a", "b", "c"}, []string{"a", "c"}, "b should not be there"},
+		{[]string{"a", "b"}, []string{"a"}, "b should not be there"},
+		{[]string{"a", "a"}, []string{"a"}, "a should not be there"},
+	} {
+		if got := firstDifference(tt.got, tt.want); got != tt.text {
+			t.Errorf("%v, want %v: got %q", tt.got, tt.want, got)
 		}
 	}
 }

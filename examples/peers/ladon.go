@@ -15,7 +15,7 @@ func ladonEntry() entry {
 	return entry{
 		name: "ory/ladon", module: "github.com/ory/ladon", class: library,
 		knows: knows{roles: false, projects: true, orgs: true, conditions: true},
-		lists: "loop", nodes: "none", make: func() contestant { return new(ladonWarden) },
+		lists: "a loop", nodes: "none", make: func() contestant { return new(ladonWarden) },
 	}
 }
 

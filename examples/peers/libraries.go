@@ -10,7 +10,7 @@ func libraryEntries() []entry {
 		{name: "euroteltr/rbac", module: "github.com/euroteltr/rbac", class: part, knows: knows{roles: true},
 			lists: "none", nodes: "none", make: func() contestant { return new(euroteltrRoles) }},
 		{name: "zpatrick/rbac", module: "github.com/zpatrick/rbac", class: library, knows: knows{roles: true, projects: true, orgs: true},
-			lists: "loop", nodes: "none", make: func() contestant { return new(zpatrickRoles) }},
+			lists: "a loop", nodes: "none", make: func() contestant { return new(zpatrickRoles) }},
 	}
 }
 

@@ -1,7 +1,7 @@
 // Peers measures Castellan beside what else a Go program can decide with: one world, one stream of requests, one run,
 // and every answer held against the vendor's matrix.
 //
-//	go run .                  everybody, 100,000 accounts: the table, and chart.svg
+//	go run .                  everybody, 100,000 accounts: the table, and chart.svg; less than ten minutes
 //	go run . -readme README.md    writes the table there too
 //	go run . -quick           4,000 accounts, in less than a minute
 //	go run . -only cedar      one of them, beside what one would write by hand
@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"time"
 )
 
 func main() {
@@ -51,17 +52,17 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		p = quickPlan()
 	}
 	p.only = *only
-	here := machine()
+	here, began := machine(), time.Now()
 	results, err := play(ctx, p, progress)
 	if err != nil {
 		return err
 	}
-	report := reportOf(p, here, results)
+	report := reportOf(p, here, time.Since(began), results)
 	if _, err := io.WriteString(out, report.text()); err != nil {
 		return err
 	}
 	if *chart != "" {
-		if err := os.WriteFile(*chart, []byte(chartOf(results)), 0o644); err != nil {
+		if err := os.WriteFile(*chart, []byte(chartOf(results, report.world)), 0o644); err != nil {
 			return err
 		}
 	}

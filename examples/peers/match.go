@@ -18,16 +18,19 @@ type plan struct {
 	check  time.Duration // how long who is slow is checked
 	decide time.Duration // a turn of decisions
 	list   time.Duration // a turn of reverse lists
+	own    time.Duration // how long calls are asked that look at everybody; the first one may take longer
 	limit  time.Duration // for a revoke to be seen
 	only   string        // part of the names of those who play; by hand always does
 }
 
 func fullPlan() plan {
-	return plan{orgs: fullOrgs, rounds: 7, check: 10 * time.Second, decide: 300 * time.Millisecond, list: 200 * time.Millisecond, limit: 15 * time.Second}
+	return plan{orgs: fullOrgs, rounds: 7, check: 5 * time.Second,
+		decide: 300 * time.Millisecond, list: 200 * time.Millisecond, own: 5 * time.Second, limit: 15 * time.Second}
 }
 
 func quickPlan() plan {
-	return plan{orgs: quickOrgs, rounds: 3, check: 500 * time.Millisecond, decide: 40 * time.Millisecond, list: 20 * time.Millisecond, limit: time.Second}
+	return plan{orgs: quickOrgs, rounds: 3, check: 500 * time.Millisecond,
+		decide: 40 * time.Millisecond, list: 20 * time.Millisecond, own: 20 * time.Millisecond, limit: time.Second}
 }
 
 // result is what was measured of a contestant: medians over the rounds.
@@ -35,6 +38,8 @@ type result struct {
 	entry
 	version                      string
 	decide, parallel, which, who float64 // nanoseconds an operation; 0 for what it has not
+	own                          float64 // who can, by a call of its own that looks at everybody
+	ownAsked                     int     // how many questions that is the mean of
 	cpu                          float64 // of decide, in nanoseconds of a processor
 	allocs                       float64
 	load                         time.Duration
@@ -46,6 +51,10 @@ type result struct {
 // play measures everybody: one after the other is loaded and checked, then each has a turn of each kind in each round,
 // so that whatever else the machine does meets all of them.
 func play(ctx context.Context, p plan, progress io.Writer) (results []result, err error) {
+	start := time.Now()
+	say := func(format string, args ...any) {
+		fmt.Fprintf(progress, "%5.0fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
+	}
 	var seats []*seat
 	defer func() {
 		for _, s := range seats {
@@ -73,11 +82,19 @@ func play(ctx context.Context, p plan, progress io.Writer) (results []result, er
 			entry: e, version: versionOf(e.module), load: loaded.Load,
 			heap: float64(loaded.Heap) / float64(p.orgs*perOrg), checked: checked.Checked,
 		})
-		fmt.Fprintf(progress, "%-32s loaded in %s, %d answers are right\n", e.name, loaded.Load.Round(time.Millisecond), checked.Checked)
+		say("%-32s loaded in %s, %d answers are right", e.name, loaded.Load.Round(time.Millisecond), checked.Checked)
 	}
-	if err := rounds(p, seats, results, progress); err != nil {
+	if err := rounds(p, seats, results, say); err != nil {
 		return nil, err
 	}
+	for i, s := range seats {
+		r, err := s.do(order{Do: "own", Nanos: p.own.Nanoseconds()})
+		if err != nil {
+			return nil, err
+		}
+		results[i].own, results[i].ownAsked = r.Figure.Nanos, r.Figure.N
+	}
+	say("who can, by calls that look at everybody")
 	for i, s := range seats {
 		r, err := s.do(order{Do: "revoke", Nanos: p.limit.Nanoseconds()})
 		if err != nil {
@@ -85,11 +102,12 @@ func play(ctx context.Context, p plan, progress io.Writer) (results []result, er
 		}
 		results[i].revoke = r.Visibility
 	}
+	say("revokes")
 	return results, nil
 }
 
 // rounds gives everybody their turns, beginning with another one each round.
-func rounds(p plan, seats []*seat, results []result, progress io.Writer) error {
+func rounds(p plan, seats []*seat, results []result, say func(format string, args ...any)) error {
 	turns := []struct {
 		do string
 		d  time.Duration
@@ -117,7 +135,7 @@ func rounds(p plan, seats []*seat, results []result, progress io.Writer) error {
 					results[i].allocs = r.Figure.Allocs
 				}
 			}
-			fmt.Fprintf(progress, "%s: round %d of %d\n", turn.do, round+1, p.rounds)
+			say("%s: round %d of %d", turn.do, round+1, p.rounds)
 		}
 		for i := range seats {
 			if len(taken[i]) == 0 {

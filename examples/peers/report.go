@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // machine says what the figures were taken on, and how busy it was before.
@@ -37,8 +38,9 @@ func processor() string {
 	return ""
 }
 
-func reportOf(p plan, here string, results []result) *report {
-	r := &report{machine: here, results: results, summary: summary(results)}
+// reportOf sums up a run of which machine has said the first line.
+func reportOf(p plan, here string, took time.Duration, results []result) *report {
+	r := &report{machine: fmt.Sprintf("%s The run took %s.", here, took.Round(time.Second)), results: results, lists: listsOf(results), summary: summary(results), targets: targets(results)}
 	if w, err := newWorld(p.orgs); err == nil {
 		r.world = fmt.Sprintf("%s accounts in %d organizations of %d projects, with %s bindings; %d rounds.",
 			digits(float64(len(w.accounts))), p.orgs, projects, digits(float64(w.bindings)), p.rounds)
@@ -46,39 +48,22 @@ func reportOf(p plan, here string, results []result) *report {
 	return r
 }
 
-// summary compares Castellan with the others, as far as they played.
-func summary(results []result) []string {
-	find := func(is func(*result) bool) (best *result) {
-		for i := range results {
-			if r := &results[i]; is(r) && (best == nil || r.decide < best.decide) {
-				best = r
-			}
-		}
-		return best
-	}
-	hot := find(func(r *result) bool { return r.name == hotName })
-	if hot == nil {
-		return nil
-	}
-	var lines []string
-	against := func(what string, other *result) {
-		if other != nil {
-			lines = append(lines, fmt.Sprintf("A decision, %s: %s: %s takes %s times as long as %s.", what, other.name, nanos(other.decide), times(other.decide/hot.decide), hot.name))
-		}
-	}
-	for _, name := range []string{handName, handStructName} {
-		if r := find(func(r *result) bool { return r.name == name }); r != nil {
-			lines = append(lines, fmt.Sprintf("A decision: %s takes %s times as long as %s.", hot.name, times(hot.decide/r.decide), r.name))
-		}
-	}
-	against("the fastest library that knows projects", find(func(r *result) bool { return r.class == library }))
-	against("the fastest library for roles alone", find(func(r *result) bool { return r.class == part }))
-	against("the fastest policy engine", find(func(r *result) bool { return r.class == engine }))
+// listsOf says how the reverse lists come about, by those who do it alike.
+func listsOf(results []result) string {
+	var ways []string
+	names := make(map[string][]string)
 	for i := range results {
-		if r := &results[i]; r.class != ours && r.class != hand && r.which > 0 {
-			lines = append(lines, fmt.Sprintf("Reverse lists: %s takes %s times as long for which projects, and %s times for who can.",
-				r.name, times(r.which/hot.which), times(r.who/hot.who)))
+		r := &results[i]
+		if r.which == 0 {
+			continue
 		}
+		if names[r.lists] == nil {
+			ways = append(ways, r.lists)
+		}
+		names[r.lists] = append(names[r.lists], r.name)
 	}
-	return lines
+	for i, way := range ways {
+		ways[i] = way + " (" + strings.Join(names[way], "; ") + ")"
+	}
+	return "How the lists come about: " + strings.Join(ways, "; ") + "."
 }

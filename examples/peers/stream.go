@@ -10,6 +10,7 @@ const (
 	fewRequests   = 4000 // at least, of who is slow
 	fullQuestions = 40   // of each reverse list
 	fewQuestions  = 5
+	ownQuestions  = 2 // at most, of a call that looks at everybody
 )
 
 // request is one question of the stream, in ids as they come with an HTTP request, and its answer.
@@ -32,6 +33,10 @@ type whoAsk struct {
 	org, project, kind, action string
 	want                       []string // sorted
 }
+
+func (a *whichAsk) String() string { return a.account + ", " + a.org + ", " + a.kind + ":" + a.action }
+
+func (a *whoAsk) String() string { return a.org + "/" + a.project + ", " + a.kind + ":" + a.action }
 
 // stream is everything that is asked. It is the same for everyone.
 type stream struct {

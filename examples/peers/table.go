@@ -23,7 +23,7 @@ var columns = []struct {
 	{"allocs", true, func(_ []result, r *result) string { return fmt.Sprintf("%.0f", r.allocs) }},
 	{"parallel", true, func(_ []result, r *result) string { return nanos(r.parallel) }},
 	{"which projects", true, func(_ []result, r *result) string { return nanos(r.which) }},
-	{"who can", true, func(_ []result, r *result) string { return nanos(r.who) }},
+	{"who can", true, func(_ []result, r *result) string { return whoCan(r) }},
 	{"load", true, func(_ []result, r *result) string { return nanos(float64(r.load.Nanoseconds())) }},
 	{"B/account", true, func(_ []result, r *result) string { return fmt.Sprintf("%.0f", max(0, r.heap)) }},
 	{"a revoke is seen", false, func(_ []result, r *result) string { return here(r) }},
@@ -47,6 +47,7 @@ func (k knows) String() string {
 
 const legend = `knows: Roles, Projects, Organizations, Conditions on attributes, Why (the rule behind an answer), Lists in reverse.
 decide: one request of the mixed stream, half of them allowed; by the clock, and in processors' time. parallel: the same on all processors, wall clock by operations.
+who can: its own call looks at everybody in the world, beside a list of the accounts of one organization: one question or two, in no rounds.
 Figures are medians of interleaved rounds of one run; each answer is held against the matrix.
 `
 
@@ -62,6 +63,14 @@ func (v visibility) String() string {
 	default:
 		return "stale for " + nanos(float64(v.Stale))
 	}
+}
+
+// whoCan is the time of the turns, and that of a call of its own beside it, where there is one.
+func whoCan(r *result) string {
+	if r.own == 0 {
+		return nanos(r.who)
+	}
+	return nanos(r.who) + "; its own call: " + nanos(r.own)
 }
 
 // here says when a revoke is seen on the node that was told.
@@ -115,7 +124,9 @@ type report struct {
 	machine string
 	world   string
 	results []result
-	summary []string
+	lists   string   // how the reverse lists come about
+	summary []string // Castellan beside the others
+	targets []string // and beside what it is meant to reach
 }
 
 // text is the report for a terminal.
@@ -132,8 +143,12 @@ func (r *report) text() string {
 		}
 	}
 	table.Flush() // a strings.Builder does not fail
-	b.WriteString("\n" + legend + "\n")
+	b.WriteString("\n" + legend + r.lists + "\n\n")
 	for _, line := range r.summary {
+		b.WriteString(line + "\n")
+	}
+	b.WriteString("\nTargets:\n")
+	for _, line := range r.targets {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
@@ -169,8 +184,12 @@ func (r *report) markdown() string {
 		}
 		b.WriteString("|\n")
 	}
-	b.WriteString("\n")
+	b.WriteString("\n" + r.lists + "\n\n")
 	for _, line := range r.summary {
+		b.WriteString("- " + line + "\n")
+	}
+	b.WriteString("\nTargets:\n\n")
+	for _, line := range r.targets {
 		b.WriteString("- " + line + "\n")
 	}
 	return b.String()

@@ -82,12 +82,12 @@ func (p *player) askWho(ctx context.Context, i int) error {
 }
 
 // same compares lengths in every turn; what is in the lists is compared by check.
-func (p *player) same(what string, got, want []string, err error, ask any) error {
+func (p *player) same(what string, got, want []string, err error, ask fmt.Stringer) error {
 	if err == nil && len(got) != len(want) {
 		err = fmt.Errorf("got %d, want %d", len(got), len(want))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s %+v: %w", p.name, what, ask, err)
+		return fmt.Errorf("%s: %s %s: %w", p.name, what, ask, err)
 	}
 	return nil
 }
@@ -130,15 +130,15 @@ func (p *player) check(ctx context.Context, d time.Duration) (n int, err error) 
 	return n, nil
 }
 
-func (p *player) equal(what string, got, want []string, err error, ask any) error {
+func (p *player) equal(what string, got, want []string, err error, ask fmt.Stringer) error {
 	if err == nil {
 		sorted := slices.Sorted(slices.Values(got))
 		if !slices.Equal(sorted, want) {
-			err = fmt.Errorf("got %v, want %v", sorted, want)
+			err = fmt.Errorf("got %d, want %d: %s", len(got), len(want), firstDifference(sorted, want))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s %+v: %w", p.name, what, ask, err)
+		return fmt.Errorf("%s: %s %s: %w", p.name, what, ask, err)
 	}
 	return nil
 }
@@ -149,6 +149,19 @@ type figure struct {
 	CPU    float64 // the same of all processors' time
 	Allocs float64 // an operation
 	N      int
+}
+
+// firstDifference names one of two sorted lists' elements that the other lacks: the lists are long.
+func firstDifference(got, want []string) string {
+	for i := range want {
+		if i >= len(got) || got[i] > want[i] {
+			return want[i] + " is missing"
+		}
+		if got[i] < want[i] {
+			return got[i] + " should not be there"
+		}
+	}
+	return got[len(want)] + " should not be there"
 }
 
 // decide asks one request after the other for at least that long.
@@ -202,6 +215,30 @@ func (p *player) lists(ctx context.Context, d time.Duration, ask func(context.Co
 	nanos, n, err := repeat(d, func(i int) error { return ask(ctx, p.another+i) })
 	p.another += n
 	return figure{Nanos: nanos, N: n}, err
+}
+
+// own asks the contestant's own call for who can, for as long as d, at least once and at most ownQuestions times: it
+// looks at everybody in the world, which takes seconds. Every list is compared, outside of the time.
+func (p *player) own(ctx context.Context, d time.Duration) (f figure, err error) {
+	l, ok := p.contestant.(ownLister)
+	if !ok {
+		return f, nil
+	}
+	var took time.Duration
+	for i := range min(ownQuestions, len(p.stream.who)) {
+		if i > 0 && took > d {
+			break
+		}
+		ask, start := &p.stream.who[i], time.Now()
+		got, err := l.whoOfAll(ctx, ask)
+		took += time.Since(start)
+		if err := p.equal("who, by its own call", got, ask.want, err, ask); err != nil {
+			return figure{}, err
+		}
+		f.N++
+	}
+	f.Nanos = float64(took.Nanoseconds()) / float64(f.N)
+	return f, nil
 }
 
 // repeat calls do for at least that long, in batches that grow until reading the clock costs nothing, and at least

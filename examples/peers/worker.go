@@ -20,7 +20,7 @@ const workerEnv = "CASTELLAN_PEERS_WORKER"
 
 // order is what the parent asks for.
 type order struct {
-	Do    string // load, check, decide, parallel, which, who or revoke
+	Do    string // load, check, decide, parallel, which, who, own or revoke
 	Orgs  int    // of load
 	Nanos int64  // how long a turn takes at least; the limit of check and revoke
 }
@@ -98,6 +98,8 @@ func (p *player) turn(ctx context.Context, o order) (r reply, err error) {
 		r.Figure, err = p.lists(ctx, d, p.askWhich)
 	case "who":
 		r.Figure, err = p.lists(ctx, d, p.askWho)
+	case "own":
+		r.Figure, err = p.own(ctx, d)
 	case "revoke":
 		r.Visibility, err = p.revoke(ctx, d)
 	default:
