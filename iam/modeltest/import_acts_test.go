@@ -23,7 +23,7 @@ var importActs = map[string]act{
 		var made []*account
 		var want, said []string
 		for range s.rowsOfList(strict) {
-			row, a := s.accountRow(o)
+			row, a := s.accountRow(strict)
 			class, then := s.m.moveIn(s.system(o), row, a)
 			then()
 			list, made, want = append(list, row), append(made, a), append(want, class)
@@ -33,7 +33,7 @@ var importActs = map[string]act{
 			return s.svc.System("the model").ImportAccounts(s.ctx(), o.id, rows, p)
 		})
 		for i, l := range lines {
-			if l.Added && want[i] == added {
+			if l.Added && made[i].id == "" {
 				made[i].id = l.Account
 			}
 		}
@@ -73,13 +73,14 @@ func (s *sequence) rowsOfList(strict bool) int {
 	return 1 + s.index(4)
 }
 
-func (s *sequence) accountRow(o *org) (iam.AccountRow, *account) {
+// accountRow draws a row. One of a strict list has an id, for nobody reports the one that it would get.
+func (s *sequence) accountRow(strict bool) (iam.AccountRow, *account) {
 	n, a := s.newborn()
 	row := iam.AccountRow{Email: n.email, Roles: n.roles, Status: one(s, iam.Active, iam.Pending, "", iam.Disabled, "away")}
-	switch s.index(6) {
-	case 3, 4:
+	switch kind := s.index(6); {
+	case kind == 3, kind == 4, strict:
 		row.ID = policy.AccountID(fmt.Sprintf("moved-%d-%s", s.number, a.nick))
-	case 5:
+	case kind == 5 && !strict:
 		if other := one(s, s.m.orgs...); len(other.accounts) > 0 {
 			row.ID = one(s, other.accounts...).id
 		}
