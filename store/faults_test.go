@@ -20,6 +20,7 @@ func libraryTables(t *testing.T, db *gorm.DB) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.Sort(all) // PostgreSQL names them in any order
 	return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, "iam_") })
 }
 
