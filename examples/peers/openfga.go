@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	openfgav1 "github.com/openfga/api/proto/openfga/v1"
@@ -78,7 +79,7 @@ func (c *openfga) load(ctx context.Context, w *world) (err error) {
 	if c.dir, err = os.MkdirTemp("", "peers-openfga-"); err != nil {
 		return err
 	}
-	if err := migrate.RunMigrations(migrate.MigrationConfig{Engine: "sqlite", URI: c.uri(), Timeout: time.Minute, PingTimeout: 10 * time.Second}); err != nil {
+	if err := c.migrate(); err != nil {
 		return err
 	}
 	if err := c.open(); err != nil {
@@ -101,6 +102,16 @@ func (c *openfga) load(ctx context.Context, w *world) (err error) {
 	}
 	c.model = written.GetAuthorizationModelId()
 	return c.write(ctx, w)
+}
+
+// migrating guards the package variables of goose, which OpenFGA's migrations set: two at once, as tests load
+// contestants, are a data race in them.
+var migrating sync.Mutex
+
+func (c *openfga) migrate() error {
+	migrating.Lock()
+	defer migrating.Unlock()
+	return migrate.RunMigrations(migrate.MigrationConfig{Engine: "sqlite", URI: c.uri(), Timeout: time.Minute, PingTimeout: 10 * time.Second})
 }
 
 func (c *openfga) uri() string { return "file:" + filepath.Join(c.dir, "world.db") }
