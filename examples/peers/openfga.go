@@ -104,13 +104,13 @@ func (c *openfga) load(ctx context.Context, w *world) (err error) {
 	return c.write(ctx, w)
 }
 
-// migrating guards the package variables of goose, which OpenFGA's migrations set: two at once, as tests load
-// contestants, are a data race in them.
-var migrating sync.Mutex
+// gooseSettings guards the package variables of goose, which OpenFGA sets when it migrates a database and when it
+// opens one: two at once, as tests load contestants, are a data race in them.
+var gooseSettings sync.Mutex
 
 func (c *openfga) migrate() error {
-	migrating.Lock()
-	defer migrating.Unlock()
+	gooseSettings.Lock()
+	defer gooseSettings.Unlock()
 	return migrate.RunMigrations(migrate.MigrationConfig{Engine: "sqlite", URI: c.uri(), Timeout: time.Minute, PingTimeout: 10 * time.Second})
 }
 
@@ -124,8 +124,10 @@ const fgaBatch = 5000
 const fgaDeadline = 5 * time.Minute
 
 func (c *openfga) open() error {
+	gooseSettings.Lock()
 	datastore, err := sqlite.New(c.uri(), sqlcommon.NewConfig(
 		sqlcommon.WithLogger(logger.NewNoopLogger()), sqlcommon.WithMaxTuplesPerWrite(fgaBatch)))
+	gooseSettings.Unlock()
 	if err != nil {
 		return err
 	}
