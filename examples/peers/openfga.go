@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	openfgav1 "github.com/openfga/api/proto/openfga/v1"
@@ -78,7 +79,7 @@ func (c *openfga) load(ctx context.Context, w *world) (err error) {
 	if c.dir, err = os.MkdirTemp("", "peers-openfga-"); err != nil {
 		return err
 	}
-	if err := migrate.RunMigrations(migrate.MigrationConfig{Engine: "sqlite", URI: c.uri(), Timeout: time.Minute, PingTimeout: 10 * time.Second}); err != nil {
+	if err := c.migrate(); err != nil {
 		return err
 	}
 	if err := c.open(); err != nil {
@@ -103,6 +104,16 @@ func (c *openfga) load(ctx context.Context, w *world) (err error) {
 	return c.write(ctx, w)
 }
 
+// gooseSettings guards the package variables of goose, which OpenFGA sets when it migrates a database and when it
+// opens one: two at once, as tests load contestants, are a data race in them.
+var gooseSettings sync.Mutex
+
+func (c *openfga) migrate() error {
+	gooseSettings.Lock()
+	defer gooseSettings.Unlock()
+	return migrate.RunMigrations(migrate.MigrationConfig{Engine: "sqlite", URI: c.uri(), Timeout: time.Minute, PingTimeout: 10 * time.Second})
+}
+
 func (c *openfga) uri() string { return "file:" + filepath.Join(c.dir, "world.db") }
 
 // fgaBatch is how many tuples are written at once. The default of 100 would make loading minutes.
@@ -113,8 +124,10 @@ const fgaBatch = 5000
 const fgaDeadline = 5 * time.Minute
 
 func (c *openfga) open() error {
+	gooseSettings.Lock()
 	datastore, err := sqlite.New(c.uri(), sqlcommon.NewConfig(
 		sqlcommon.WithLogger(logger.NewNoopLogger()), sqlcommon.WithMaxTuplesPerWrite(fgaBatch)))
+	gooseSettings.Unlock()
 	if err != nil {
 		return err
 	}
