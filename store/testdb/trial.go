@@ -54,7 +54,7 @@ type Trial struct {
 type Tally struct{ Trials, Statements, Faults atomic.Int64 }
 
 // AllFaults reports whether every fault is tried at every statement of every database. Without it, every
-// statement on SQLite is refused and has one more fault, and the servers get a fixed sample.
+// statement on SQLite is refused, every second has one more fault, and the servers get a fixed sample.
 func AllFaults() bool { return os.Getenv("CASTELLAN_FAULTS") == "all" }
 
 // patience is for how long a call may take: longer only when it hangs.
@@ -173,10 +173,10 @@ func (r *trialRun) points(fault Fault) []int {
 	h := fnv.New32a()
 	_, _ = fmt.Fprint(h, r.Name)
 	if r.DB.Name() == SQLite {
-		// Every statement is refused, and has one of the other faults in turn; a commit has all of them.
+		// Every statement is refused, and every second has one of the other faults in turn; a commit has all of them.
 		turn := slices.Index(faults, fault)
 		return slices.DeleteFunc(all, func(n int) bool {
-			return fault != Refuse && !slices.Contains(commits, n) && (n+int(h.Sum32()%uint32(len(faults))))%(len(faults)-1) != turn-1
+			return fault != Refuse && !slices.Contains(commits, n) && (n+int(h.Sum32()%uint32(len(faults))))%(2*len(faults)-2) != 2*turn-2
 		})
 	}
 	// A sample: the lost answers to a commit, and one point each of a passing failure and of one of the rest.
